@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""ClusterState: what the cluster is to be, validated, placed and addressed. Plain values; no file, no Ansible, no OVS."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Mapping
+
+from .kinds import EndpointSlice, Ingress, Namespace, NetworkPolicy, Service
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The settings that hold for all nodes (the ``sluice_*`` variables, after validation)."""
+
+    name: str
+    pod_cidrs: tuple[str, ...]
+    """One or two CIDRs, at most one a family; the order is the order of every other per-family tuple."""
+    service_cidrs: tuple[str, ...] = ()
+    node_prefix_lengths: tuple[int, ...] = ()
+    traffic_mode: str = "encap"
+    """encap | no_encap | hybrid"""
+    tunnel_type: str = "geneve"
+    """geneve | vxlan | gre"""
+    mtu: int | None = None
+    """MTU of the pods' interfaces in bytes; None: computed from the transport interfaces and the mode."""
+    masquerade: bool = True
+    """Whether pods reach addresses outside the cluster with their node's address."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route of the host; an empty ``via`` is on-link."""
+
+    destination: str
+    via: str = ""
+
+
+@dataclass(frozen=True)
+class Transport:
+    """The interface over which a node reaches the other nodes, as found on the node."""
+
+    interface: str
+    addresses: tuple[str, ...]
+    """With prefix length (192.0.2.11/24), at most one a family, IPv4 first."""
+    mtu: int
+    routes: tuple[Route, ...] = ()
+    """Routes over this interface other than the on-link ones of its addresses (the default route, mostly)."""
+
+
+@dataclass(frozen=True)
+class Node:
+    name: str
+    transport: Transport
+    pod_cidrs: tuple[str, ...]
+    """The node's share of each of the cluster's pod CIDRs, in the same order."""
+    datapath: str = "system"
+    """system | netdev"""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ContainerPort:
+    port: int
+    protocol: str = "TCP"
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Pod:
+    """One replica, on its node, with its addresses. Host-network pods have no addresses, MAC or port of their own."""
+
+    namespace: str
+    name: str
+    node: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[ContainerPort, ...] = ()
+    owner: str = ""
+    """kind/name of the workload whose replica it is; empty for a bare Pod."""
+    host_network: bool = False
+    service_account: str = "default"
+    ips: tuple[str, ...] = ()
+    """Bare addresses, in the order of the cluster's pod CIDRs."""
+    mac: str = ""
+    ofport: int = 0
+    interface: str = ""
+    """The host's end of the veth pair, which is the port's name on the bridge; at most 15 characters."""
+
+    @property
+    def key(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """All of it. Mappings are keyed by node name, or by ``namespace/name``, and are in sorted order."""
+
+    cluster: Cluster
+    nodes: Mapping[str, Node]
+    namespaces: Mapping[str, Namespace]
+    pods: Mapping[str, Pod]
+    services: Mapping[str, Service]
+    endpoint_slices: Mapping[str, EndpointSlice]
+    ingresses: Mapping[str, Ingress]
+    network_policies: Mapping[str, NetworkPolicy]
