@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..ovs.flow import Flow
-from ..pipeline.build import flow
+from ..pipeline.build import flow, goto
 from ..pipeline.cookie import OWNER_PROGRAM
-from ..pipeline.tables import ARP, ND
+from ..pipeline.tables import ARP, ND, ND_ANSWER
 
 ARP_REPLY = 2
 NEIGHBOR_ADVERTISEMENT = 136
@@ -29,11 +29,15 @@ def _reply(address: str, mac: str, name: str, owner: int) -> Flow:
 
 
 def _advertise(address: str, mac: str, name: str, owner: int) -> Flow:
-    # The link-layer address is set while the packet still is a solicitation, since OpenFlow allows nd_sll only there; the option
-    # then becomes the target's by its type.
     return flow(ND, 200, ["icmp6", "icmp_type=135", "icmp_code=0", f"nd_target={address}"], [
         "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[]", f"set_field:{mac}->eth_src",
         "move:NXM_NX_IPV6_SRC[]->NXM_NX_IPV6_DST[]", f"set_field:{address}->ipv6_src",
         f"set_field:{mac}->nd_sll", f"set_field:{SOLICITED_OVERRIDE:#x}->nd_reserved",
         f"set_field:{TARGET_LINK_LAYER_ADDRESS}->nd_options_type", f"set_field:{NEIGHBOR_ADVERTISEMENT}->icmpv6_type",
-        "IN_PORT"], name, owner)
+        goto(ND_ANSWER)], name, owner)
+
+
+def advertisement_flow() -> Flow:
+    """The second half of every neighbor advertisement: OpenFlow lets nd_tll be set only once the packet is one."""
+    return flow(ND_ANSWER, 200, ["icmp6", f"icmp_type={NEIGHBOR_ADVERTISEMENT}", "icmp_code=0"], [
+        "move:NXM_OF_ETH_SRC[]->NXM_NX_ND_TLL[]", "IN_PORT"], "baseline")

@@ -7,10 +7,10 @@ from typing import Sequence
 from ..ovs.flow import Flow
 from ..pipeline.build import family, flow, goto
 from ..pipeline.tables import (
-    ARP, CLASSIFY, FROM_GATEWAY, FROM_POD, FROM_TUNNEL, GATEWAY_MAC, ND, OUTPUT, PEER_MAC, PEER_NEXT_HOP, ROUTE, SPOOF_GUARD, set_output,
-    set_source, source_is)
+    ARP, CLASSIFY, FLOW_TABLES, FROM_GATEWAY, FROM_POD, FROM_TUNNEL, GATEWAY_MAC, ND, OUTPUT, PEER_MAC, PEER_NEXT_HOP, ROUTE, SPOOF_GUARD,
+    set_output, set_source, source_is)
 from ..plan.addresses import OFPORT_GATEWAY, gateway_address
-from .answer import answer
+from .answer import advertisement_flow, answer
 
 NAME = "gateway"
 
@@ -58,5 +58,6 @@ def baseline_flows() -> list[Flow]:
         flow(ROUTE, 230, ["ipv6", "ipv6_dst=fe80::/10"], [], name),
         # What came through a tunnel is for this node or for nobody.
         flow(ROUTE, 180, [source_is(FROM_TUNNEL)], [], name),
+        advertisement_flow(),
         flow(OUTPUT, 200, [], ["output:reg1"], name)]
-    return flows + [flow(table, 0, [], [], name) for table in (CLASSIFY, SPOOF_GUARD, ARP, ND, ROUTE, OUTPUT)]
+    return flows + [flow(table, 0, [], [], name) for table in FLOW_TABLES.values()]

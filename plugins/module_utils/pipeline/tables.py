@@ -3,7 +3,7 @@
 
 Numbers are spaced, so that a stage which a later capability adds never renumbers another. A packet goes
 
-    classify → spoof_guard → (arp | nd: answered here) → route → output
+    classify → spoof_guard → (arp | nd → nd_answer: answered here) → route → output
 """
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ CLASSIFY = "classify"
 SPOOF_GUARD = "spoof_guard"
 ARP = "arp"
 ND = "nd"
+ND_ANSWER = "nd_answer"
 ROUTE = "route"
 OUTPUT = "output"
 
-FLOW_TABLES = {0: CLASSIFY, 10: SPOOF_GUARD, 20: ARP, 30: ND, 100: ROUTE, 200: OUTPUT}
+FLOW_TABLES = {0: CLASSIFY, 10: SPOOF_GUARD, 20: ARP, 30: ND, 35: ND_ANSWER, 100: ROUTE, 200: OUTPUT}
 """Number to name, as in the Flow_Table rows of the bridge."""
 
 SOURCE = "reg0=0x{:x}/0xf"
