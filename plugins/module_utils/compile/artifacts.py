@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The files in which a compile's results are kept: written all or none."""
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Iterable, Mapping
+
+from ..errors import SluiceError
+
+
+def read_files(directory: Path) -> dict[str, str]:
+    """Every file below ``directory``, by its path relative to it; empty if there is no such directory."""
+    return {str(path.relative_to(directory)): path.read_text(encoding="utf-8")
+            for path in sorted(directory.rglob("*")) if path.is_file() and not path.name.startswith(".")}
+
+
+def write_files(files: Mapping[Path, str], obsolete: Iterable[Path] = ()) -> None:
+    """Make each file have its text and remove the obsolete ones; on any error the old ones are still there, whole.
+
+    All texts are written beside their files first, where a full disk shows; then they are renamed into place, which needs no space.
+    Raises SluiceError with the file that could not be written.
+    """
+    written: list[tuple[str, Path]] = []
+    path = Path()
+    try:
+        for path, text in files.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            written.append((temporary, path))
+            with open(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.chmod(temporary, 0o644)
+        for temporary, path in written:
+            os.replace(temporary, path)
+        for path in obsolete:
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir() and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+    except OSError as error:
+        raise SluiceError(f"{path}: could not be written, and nothing was changed on any node: {error.strerror}") from error
+    finally:
+        for temporary, _ in written:
+            Path(temporary).unlink(missing_ok=True)

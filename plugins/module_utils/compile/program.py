@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""NodeProgram: everything one node has to be, as plain data, and its text in the files of ``artifacts/<cluster>/<node>/``."""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from ..ovs.flow import Flow, render_flow
+
+
+@dataclass(frozen=True)
+class NodeProgram:
+    """One node's desired state; each part is the input of the module of the same name (``pods`` of the CNI plugin)."""
+
+    node: str
+    switch: Mapping[str, Any]
+    flows: tuple[Flow, ...]
+    """In the order of the pipeline: by table number, then falling priority, then text."""
+    host: Mapping[str, Any]
+    cni: Mapping[str, Any]
+    pods: Mapping[str, Any]
+
+
+def render(program: NodeProgram) -> dict[str, str]:
+    """File name to text. The same program gives the same bytes on every machine and Python."""
+    return {
+        "switch.json": json_text(program.switch),
+        "flows.txt": "".join([render_flow(flow) + "\n" for flow in program.flows]),
+        "host.json": json_text(program.host),
+        "cni.conflist": json_text(program.cni),
+        "pods.json": json_text(program.pods),
+    }
+
+
+def json_text(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The OVSDB rows of one node: input of sluice.fabric.switch."""
+from __future__ import annotations
+
+from typing import Any
+
+from .fabric import Fabric
+from ..intent.state import Node
+from ..pipeline.tables import FLOW_TABLES, GATEWAY_MAC
+from ..plan.addresses import BRIDGE, GATEWAY, OFPORT_GATEWAY, OFPORT_TUNNEL, TRANSPORT_BRIDGE, TUNNEL
+
+
+def switch_program(fabric: Fabric, node: Node) -> dict[str, Any]:
+    """The integration bridge with gateway and tunnel; with the userspace datapath also the bridge that carries the transport.
+
+    Pods' ports are not in here: the CNI plugin makes them when a pod starts.
+    """
+    ports = [_port(GATEWAY, type="internal", mac=GATEWAY_MAC, ofport_request=OFPORT_GATEWAY, mtu_request=fabric.mtu)]
+    if fabric.has_tunnels:
+        ports.append(_port(TUNNEL, type=fabric.state.cluster.tunnel_type, ofport_request=OFPORT_TUNNEL, options={"remote_ip": "flow"}))
+    bridges: list[dict[str, Any]] = [{
+        "name": BRIDGE,
+        "datapath_type": node.datapath,
+        # Without flows nothing passes: after a restart of ovs-vswitchd the node is closed until its flows are back.
+        "fail_mode": "secure",
+        "protocols": ["OpenFlow15"],
+        "external_ids": {"sluice-cluster": fabric.state.cluster.name, "sluice-node": node.name},
+        "flow_tables": {str(number): name for number, name in FLOW_TABLES.items()},
+        "ports": ports,
+    }]
+    if node.datapath == "netdev":
+        transport = node.transport
+        bridges.append({
+            "name": TRANSPORT_BRIDGE,
+            "datapath_type": "netdev",
+            "fail_mode": "standalone",
+            "ports": [{"name": transport.interface}, _port(TRANSPORT_BRIDGE, type="internal", mtu_request=transport.mtu)],
+        })
+    return {"bridges": bridges}
+
+
+def _port(name: str, **interface: Any) -> dict[str, Any]:
+    return {"name": name, "interfaces": [{"name": name, **interface}]}

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flows of connectivity on one node."""
+from __future__ import annotations
+
+from ..compile.fabric import Fabric
+from ..intent.state import Node
+from ..ovs.flow import Flow
+from .endpoints import Endpoint, endpoint_flows
+from .gateway import baseline_flows, gateway_flows
+from .peers import tunnel_flows, unassigned_flows
+
+
+def connectivity_flows(fabric: Fabric, node: Node) -> list[Flow]:
+    """Flows between all pods, with the node and with the outside, in the cluster's traffic mode."""
+    cluster = fabric.state.cluster
+    flows = baseline_flows() + gateway_flows(node.pod_cidrs)
+    for pod in fabric.pods_by_node[node.name]:
+        if not pod.host_network:
+            flows += endpoint_flows(Endpoint(pod.namespace, pod.name, pod.ips, pod.mac, pod.ofport))
+    if fabric.has_tunnels:
+        flows += tunnel_flows()
+        for peer in fabric.peers(node, tunnelled=True):
+            flows += fabric.flows_to_peer[peer.name]
+    if cluster.traffic_mode == "encap":
+        flows += unassigned_flows(cluster.pod_cidrs)
+    return flows

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The settings of one node's host."""
+from __future__ import annotations
+
+from typing import Any
+
+from ..compile.fabric import Fabric
+from ..intent.state import Node
+from .settings import gateway_link, nftables, peer_routes, sysctl, transport_links, transport_routes, tunnel_routes
+
+
+def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
+    """Input of sluice.fabric.host, apart from files and units, which are the role's."""
+    cluster = fabric.state.cluster
+    routes = transport_routes(node)
+    if fabric.has_tunnels:
+        routes += tunnel_routes(node, cluster.pod_cidrs)
+    for peer in fabric.peers(node, tunnelled=False):
+        routes += peer_routes(node, peer, [address.partition("/")[0] for address in peer.transport.addresses])
+    return {
+        "sysctl": sysctl(node),
+        "links": [*transport_links(node), gateway_link(node, fabric.mtu)],
+        "routes": routes,
+        "nftables": nftables(node, cluster.pod_cidrs, cluster.masquerade),
+    }

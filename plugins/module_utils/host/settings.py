@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the host itself has to be for its pods: forwarding, the gateway interface, routes, masquerading. Input of sluice.fabric.host."""
+from __future__ import annotations
+
+from typing import Any, Iterable, Sequence
+
+from ..intent.state import Node
+from ..pipeline.build import family
+from ..pipeline.tables import PEER_NEXT_HOP
+from ..plan.addresses import GATEWAY, TRANSPORT_BRIDGE, gateway_address
+from .nftables import forward_rules, kernel_bypass_rules, masquerade_rules
+
+
+def gateway_link(node: Node, mtu: int) -> dict[str, Any]:
+    """The node's own interface in the pod network."""
+    addresses = [f"{gateway_address(cidr)}/{cidr.partition('/')[2]}" for cidr in node.pod_cidrs]
+    return {"name": GATEWAY, "mtu": mtu, "addresses": addresses, "up": True}
+
+
+def transport_links(node: Node) -> list[dict[str, Any]]:
+    """With the userspace datapath the addresses of the transport live on a bridge: OVS looks tunnels' next hops up on its own ports only."""
+    if node.datapath != "netdev":
+        return []
+    transport = node.transport
+    return [{"name": TRANSPORT_BRIDGE, "mtu": transport.mtu, "addresses": list(transport.addresses), "up": True},
+            {"name": transport.interface, "addresses": [], "up": True}]
+
+
+def transport_device(node: Node) -> str:
+    """The interface that carries the transport's addresses."""
+    return TRANSPORT_BRIDGE if node.datapath == "netdev" else node.transport.interface
+
+
+def transport_routes(node: Node) -> list[dict[str, Any]]:
+    """The routes that the transport had, on the bridge to which its addresses move."""
+    if node.datapath != "netdev":
+        return []
+    return [{"destination": route.destination, "via": route.via, "device": TRANSPORT_BRIDGE} for route in node.transport.routes]
+
+
+def tunnel_routes(node: Node, cluster_cidrs: Iterable[str]) -> list[dict[str, Any]]:
+    """The host's own way to pods on other nodes through the bridge: one route a family, whatever nodes come and go."""
+    routes = []
+    for cidr, own in zip(cluster_cidrs, node.pod_cidrs):
+        next_hop = PEER_NEXT_HOP[family(cidr).version]
+        routes.append({"destination": cidr, "via": next_hop, "device": GATEWAY, "onlink": True, "source": gateway_address(own)})
+    return routes
+
+
+def peer_routes(node: Node, peer: Node, next_hops: Sequence[str]) -> list[dict[str, Any]]:
+    """Routes to a peer's pods without a tunnel: through the peer's transport address of the same family (``next_hops``, bare)."""
+    by_version = {family(address).version: address for address in next_hops}
+    return [{"destination": cidr, "via": by_version[family(cidr).version], "device": transport_device(node)}
+            for cidr in peer.pod_cidrs if family(cidr).version in by_version]
+
+
+def sysctl(node: Node) -> dict[str, str]:
+    """Kernel settings; IPv6 forwarding would make the kernel ignore router advertisements on the transport, which 2 overrules."""
+    settings = {}
+    versions = {family(cidr).version for cidr in node.pod_cidrs}
+    if 4 in versions:
+        settings["net.ipv4.ip_forward"] = "1"
+    if 6 in versions:
+        settings["net.ipv6.conf.all.forwarding"] = "1"
+        settings[f"net.ipv6.conf.{node.transport.interface}.accept_ra"] = "2"
+    return settings
+
+
+def nftables(node: Node, cluster_cidrs: Sequence[str], masquerade: bool) -> dict[str, str]:
+    """Table ``inet sluice``; and, with the userspace datapath, ``netdev sluice``, which keeps the kernel off the bridge's ports."""
+    tables = {"inet sluice": forward_rules() + (masquerade_rules(node.pod_cidrs, cluster_cidrs) if masquerade else "")}
+    if node.datapath == "netdev":
+        tables["netdev sluice"] = kernel_bypass_rules(node.transport.interface)
+    return tables

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How nodes reach one another: the family of the transport, which peers a tunnel leads to, and the MTU that is left for pods."""
+from __future__ import annotations
+
+import ipaddress
+from typing import Iterable
+
+from ..errors import InputError, Problem
+from ..intent.state import ClusterState, Node
+
+ETHERNET = 14
+_IP_HEADER = {4: 20, 6: 40}
+_TUNNEL_HEADER = {"geneve": 8 + 8, "vxlan": 8 + 8, "gre": 4}
+"""UDP and Geneve without options (RFC 8926), UDP and VXLAN (RFC 7348), GRE without key or checksum (RFC 2784)."""
+MTU_MIN = {4: 576, 6: 1280}
+"""RFC 791 (what every host has to accept) and RFC 8200 section 5."""
+
+
+def underlay_family(nodes: Iterable[Node]) -> int:
+    """4 or 6: the IP version that every node's transport has, IPv4 if both do. Raises InputError if there is none."""
+    nodes = list(nodes)
+    for version in (4, 6):
+        if all(_has(node, version) for node in nodes):
+            return version
+    without = {version: [node.name for node in nodes if not _has(node, version)] for version in (4, 6)}
+    raise InputError([Problem("", "sluice_nodes", "", (
+        f"the nodes have no IP version in common: no IPv4 address on the transport of {', '.join(without[4])}; "
+        f"no IPv6 address on that of {', '.join(without[6])}"), "an address of the same family on every node's transport interface")])
+
+
+def endpoint_address(node: Node, version: int) -> str:
+    """The node's bare transport address of that IP version."""
+    return next(address for address in node.transport.addresses if (":" in address) == (version == 6)).partition("/")[0]
+
+
+def tunnels_to(state: ClusterState, node: Node, peer: Node, version: int) -> bool:
+    """Whether packets from ``node`` to the pods of ``peer`` travel in a tunnel: in hybrid mode only where a router lies between."""
+    mode = state.cluster.traffic_mode
+    return mode == "encap" or mode == "hybrid" and _subnet(node, version) != _subnet(peer, version)
+
+
+def overhead(traffic_mode: str, tunnel_type: str, version: int) -> int:
+    """Bytes that a pod's packet grows by on the transport: outer IP, tunnel header and the inner Ethernet header."""
+    if traffic_mode == "no_encap":
+        return 0
+    return _IP_HEADER[version] + _TUNNEL_HEADER[tunnel_type] + ETHERNET
+
+
+def pod_mtu(state: ClusterState, version: int) -> int:
+    """The MTU of every pod's interface in bytes: one for all, since a tunnel cannot tell a sender that the far end takes less.
+
+    Raises InputError where the MTU asked for does not fit, or where too little is left for the pods' IP version.
+    """
+    cluster = state.cluster
+    smallest = min(state.nodes.values(), key=lambda node: (node.transport.mtu, node.name))
+    cost = overhead(cluster.traffic_mode, cluster.tunnel_type, version)
+    most = smallest.transport.mtu - cost
+    reason = (f"{smallest.transport.interface} of {smallest.name} has MTU {smallest.transport.mtu}"
+              + (f", and {cluster.tunnel_type} over IPv{version} takes {cost}" if cost else ""))
+    if cluster.mtu is not None and cluster.mtu > most:
+        raise InputError([Problem("", "cluster " + cluster.name, "sluice_mtu", f"{cluster.mtu} does not fit: {reason}", f"at most {most}")])
+    mtu = cluster.mtu if cluster.mtu is not None else most
+    least = max(MTU_MIN[6 if ":" in cidr else 4] for cidr in cluster.pod_cidrs)
+    if mtu < least:
+        raise InputError([Problem("", "cluster " + cluster.name, "sluice_mtu", f"{mtu} bytes are left for pods: {reason}",
+                                  f"at least {least}, so a transport MTU of at least {least + cost}")])
+    return mtu
+
+
+def _has(node: Node, version: int) -> bool:
+    return any((":" in address) == (version == 6) for address in node.transport.addresses)
+
+
+def _subnet(node: Node, version: int) -> str:
+    return next(str(ipaddress.ip_interface(address).network)
+                for address in node.transport.addresses if (":" in address) == (version == 6))
