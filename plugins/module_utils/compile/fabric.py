@@ -7,7 +7,7 @@ from functools import cached_property
 from ..connectivity.peers import peer_flows
 from ..intent.state import ClusterState, Node, Pod
 from ..ovs.flow import Flow
-from ..plan.underlay import endpoint_address, pod_mtu, tunnels_to, underlay_family
+from ..plan.underlay import endpoint_address, pod_mtu, transport_subnet, underlay_family
 
 
 class Fabric:
@@ -37,16 +37,30 @@ class Fabric:
             pods[pod.node].append(pod)
         return pods
 
-    @cached_property
-    def flows_to_peer(self) -> dict[str, list[Flow]]:
-        """Node name to the flows that lead to it through a tunnel."""
-        return {node.name: peer_flows(node.name, node.pod_cidrs, endpoint_address(node, self.underlay))
-                for node in self.state.nodes.values()}
-
-    def peers(self, node: Node, *, tunnelled: bool) -> list[Node]:
-        """The other nodes to whose pods a tunnel leads from ``node``, or those to which none does."""
+    def peer_group(self, node: Node) -> str:
+        """The name under which all nodes that reach the same peers through tunnels share the flows to them; empty without tunnels."""
         mode = self.state.cluster.traffic_mode
-        if mode != "hybrid":
-            return [peer for peer in self.state.nodes.values() if peer is not node] if tunnelled == (mode == "encap") else []
-        return [peer for peer in self.state.nodes.values()
-                if peer is not node and tunnels_to(self.state, node, peer, self.underlay) == tunnelled]
+        if mode == "hybrid":
+            return transport_subnet(node, self.underlay).replace("/", "_").replace(":", "-")
+        return "all" if mode == "encap" else ""
+
+    @cached_property
+    def peer_flows(self) -> dict[str, tuple[Flow, ...]]:
+        """Peer group to the flows that lead to its peers.
+
+        Shared, because a copy in each node's program would make a fabric of n nodes n² flows to compile, keep and review. A node's
+        own CIDR may be among them: the flows for its own pods, and the one that drops the rest of its addresses, come first.
+        """
+        members = {self.peer_group(node): node for node in self.state.nodes.values()}
+        return {group: tuple(flow for peer in self.state.nodes.values() if self._tunnelled(member, peer) for flow in peer_flows(
+            peer.name, peer.pod_cidrs, endpoint_address(peer, self.underlay))) for group, member in members.items() if group}
+
+    def routed_peers(self, node: Node) -> list[Node]:
+        """The other nodes to whose pods packets travel without a tunnel, so that the host has to know the way."""
+        if self.state.cluster.traffic_mode == "encap":
+            return []
+        return [peer for peer in self.state.nodes.values() if peer is not node and not self._tunnelled(node, peer)]
+
+    def _tunnelled(self, node: Node, peer: Node) -> bool:
+        mode = self.state.cluster.traffic_mode
+        return mode == "encap" or mode == "hybrid" and transport_subnet(node, self.underlay) != transport_subnet(peer, self.underlay)

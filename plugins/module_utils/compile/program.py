@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NodeProgram: everything one node has to be, as plain data, and its text in the files of ``artifacts/<cluster>/<node>/``."""
+"""NodeProgram: everything one node has to be, as plain data, and its text in the files of ``artifacts/<cluster>/nodes/<node>/``."""
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Mapping
+from typing import Any, Iterable, Mapping
 
 from ..ovs.flow import Flow, render_flow
 
@@ -17,6 +17,8 @@ class NodeProgram:
     switch: Mapping[str, Any]
     flows: tuple[Flow, ...]
     """In the order of the pipeline: by table number, then falling priority, then text."""
+    peer_group: str
+    """The name of the flows to other nodes that this one shares with others (see Fabric.peer_flows); empty if it has none."""
     host: Mapping[str, Any]
     cni: Mapping[str, Any]
     pods: Mapping[str, Any]
@@ -26,11 +28,16 @@ def render(program: NodeProgram) -> dict[str, str]:
     """File name to text. The same program gives the same bytes on every machine and Python."""
     return {
         "switch.json": json_text(program.switch),
-        "flows.txt": "".join([render_flow(flow) + "\n" for flow in program.flows]),
+        "flows.txt": flows_text(program.flows),
         "host.json": json_text(program.host),
         "cni.conflist": json_text(program.cni),
         "pods.json": json_text(program.pods),
     }
+
+
+def flows_text(flows: Iterable[Flow]) -> str:
+    """One flow a line, in the syntax of ovs-ofctl with the names of the tables."""
+    return "".join([render_flow(flow) + "\n" for flow in flows])
 
 
 def json_text(value: Mapping[str, Any]) -> str:

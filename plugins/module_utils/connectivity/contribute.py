@@ -11,7 +11,10 @@ from .peers import tunnel_flows, unassigned_flows
 
 
 def connectivity_flows(fabric: Fabric, node: Node) -> list[Flow]:
-    """Flows between all pods, with the node and with the outside, in the cluster's traffic mode."""
+    """Flows between the node's pods, and between them and the node, the tunnel and the outside, in the cluster's traffic mode.
+
+    Those to the pods of other nodes are :attr:`Fabric.peer_flows`.
+    """
     cluster = fabric.state.cluster
     flows = baseline_flows() + gateway_flows(node.pod_cidrs)
     for pod in fabric.pods_by_node[node.name]:
@@ -19,8 +22,6 @@ def connectivity_flows(fabric: Fabric, node: Node) -> list[Flow]:
             flows += endpoint_flows(Endpoint(pod.namespace, pod.name, pod.ips, pod.mac, pod.ofport))
     if fabric.has_tunnels:
         flows += tunnel_flows()
-        for peer in fabric.peers(node, tunnelled=True):
-            flows += fabric.flows_to_peer[peer.name]
     if cluster.traffic_mode == "encap":
         flows += unassigned_flows(cluster.pod_cidrs)
     return flows

@@ -15,7 +15,7 @@ def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
     routes = transport_routes(node)
     if fabric.has_tunnels:
         routes += tunnel_routes(node, cluster.pod_cidrs)
-    for peer in fabric.peers(node, tunnelled=False):
+    for peer in fabric.routed_peers(node):
         routes += peer_routes(node, peer, [address.partition("/")[0] for address in peer.transport.addresses])
     return {
         "sysctl": sysctl(node),

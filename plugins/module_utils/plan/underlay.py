@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How nodes reach one another: the family of the transport, which peers a tunnel leads to, and the MTU that is left for pods."""
+"""How nodes reach one another: the IP version and subnets of the transport, and the MTU that it leaves for pods."""
 from __future__ import annotations
 
 import ipaddress
@@ -33,10 +33,10 @@ def endpoint_address(node: Node, version: int) -> str:
     return next(address for address in node.transport.addresses if (":" in address) == (version == 6)).partition("/")[0]
 
 
-def tunnels_to(state: ClusterState, node: Node, peer: Node, version: int) -> bool:
-    """Whether packets from ``node`` to the pods of ``peer`` travel in a tunnel: in hybrid mode only where a router lies between."""
-    mode = state.cluster.traffic_mode
-    return mode == "encap" or mode == "hybrid" and _subnet(node, version) != _subnet(peer, version)
+def transport_subnet(node: Node, version: int) -> str:
+    """The network of the node's transport address of that IP version; no router lies between nodes of the same one."""
+    return str(ipaddress.ip_interface(next(
+        address for address in node.transport.addresses if (":" in address) == (version == 6))).network)
 
 
 def overhead(traffic_mode: str, tunnel_type: str, version: int) -> int:
@@ -70,7 +70,3 @@ def pod_mtu(state: ClusterState, version: int) -> int:
 def _has(node: Node, version: int) -> bool:
     return any((":" in address) == (version == 6) for address in node.transport.addresses)
 
-
-def _subnet(node: Node, version: int) -> str:
-    return next(str(ipaddress.ip_interface(address).network)
-                for address in node.transport.addresses if (":" in address) == (version == 6))
