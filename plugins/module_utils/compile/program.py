@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""NodeProgram: everything one node has to be, as plain data, and its text in the files of ``artifacts/<cluster>/nodes/<node>/``."""
+"""NodeProgram: everything one node has to be, as plain data, and its text in the files of ``artifacts/<cluster>/<node>/``."""
 from __future__ import annotations
 
 import json
