@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Mapping
 
-from .kinds import EndpointSlice, Ingress, Namespace, NetworkPolicy, Service
+from .kinds import ContainerPort, EndpointSlice, Ingress, Namespace, NetworkPolicy, Service
+
+__all__ = ["Cluster", "ClusterState", "ContainerPort", "Node", "Pod", "Route", "Transport"]
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,6 @@ class Node:
     datapath: str = "system"
     """system | netdev"""
     labels: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ContainerPort:
-    port: int
-    protocol: str = "TCP"
-    name: str = ""
 
 
 @dataclass(frozen=True)
