@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SSH into a lab: its key, what is known of its hosts, and a configuration file that needs nothing else."""
+from __future__ import annotations
+
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Mapping
+
+from ..errors import SluiceError
+from .command import run
+from .files import unfinished, write
+from .spec import Lab, Node
+
+
+def make_key(path: Path, comment: str) -> str:
+    """The public key belonging to the private key at ``path``, which is made if it is not there."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = unfinished(path)
+        new.unlink(missing_ok=True)
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(new)])
+        new.with_name(new.name + ".pub").replace(path.with_name(path.name + ".pub"))
+        # The private key last: where it is, the public one is too.
+        new.replace(path)
+    return path.with_name(path.name + ".pub").read_text().strip()
+
+
+def description(lab: Lab) -> dict[str, Any]:
+    """What ssh and Ansible need to get in, as plain data."""
+    return {"ssh_config": ssh_config(lab), "known_hosts": [_names(node) for node in lab.nodes]}
+
+
+def observe(lab: Lab) -> dict[str, Any]:
+    """What of it there is."""
+    config, known = _config_file(lab), _known_hosts_file(lab)
+    return {"ssh_config": config.read_text() if config.exists() else "",
+            "known_hosts": [line.split()[0] for line in known.read_text().splitlines()] if known.exists() else []}
+
+
+def write_files(lab: Lab, host_keys: Mapping[str, str]) -> None:
+    """Write ssh_config and known_hosts; ``host_keys`` has each node's public key."""
+    write(_known_hosts_file(lab), "".join(f"{_names(node)} {' '.join(host_keys[node.name].split()[:2])}\n" for node in lab.nodes))
+    write(_config_file(lab), ssh_config(lab))
+
+
+def _names(node: Node) -> str:
+    return ",".join([node.name, *map(str, node.management)])
+
+
+def _config_file(lab: Lab) -> Path:
+    return lab.home / "ssh_config"
+
+
+def _known_hosts_file(lab: Lab) -> Path:
+    return lab.home / "ssh/known_hosts"
+
+
+def ssh_config(lab: Lab) -> str:
+    """An ssh_config(5) for the lab. It leads through the lab's namespace, so only root can use it."""
+    hosts = "".join(f"Host {' '.join([node.name, *map(str, node.management)])}\n  HostName {node.management[0]}\n\n" for node in lab.nodes)
+    return hosts + f"""\
+Host *
+  User root
+  IdentityFile {lab.home}/ssh/id_ed25519
+  IdentitiesOnly yes
+  UserKnownHostsFile {_known_hosts_file(lab)}
+  GlobalKnownHostsFile /dev/null
+  StrictHostKeyChecking yes
+  ProxyCommand ip netns exec {lab.namespace} nc %h %p
+"""
+
+
+def wait_for_nodes(lab: Lab, timeout: float) -> dict[str, str]:
+    """Wait until every node has booted and answers by SSH; returns node to what systemd says of it (running or degraded).
+
+    Raises SluiceError naming the nodes that did not within ``timeout`` seconds."""
+    if not lab.nodes:
+        return {}
+    deadline = time.monotonic() + timeout
+    with ThreadPoolExecutor(len(lab.nodes)) as pool:
+        states = dict(zip([node.name for node in lab.nodes], pool.map(lambda node: _wait(lab, node, deadline), lab.nodes)))
+    silent = sorted(node for node, state in states.items() if state not in ("running", "degraded"))
+    if silent:
+        raise SluiceError("; ".join(f"node {node} did not boot within {timeout:.0f} s ({states[node]}), see {lab.home}/nodes/{node}/console.log"
+                                    for node in silent))
+    return states
+
+
+def _wait(lab: Lab, node: Node, deadline: float) -> str:
+    said = "no answer"
+    while time.monotonic() < deadline:
+        try:
+            # --wait ends when the boot has, so what comes next does not meet a half-booted machine.
+            result = subprocess.run(["ssh", "-F", str(_config_file(lab)), "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", node.name,
+                                     "systemctl is-system-running --wait"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                    timeout=max(1.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            break
+        said = result.stdout.strip() or result.stderr.strip() or said
+        if said in ("running", "degraded"):
+            break
+        time.sleep(0.3)
+    return said
+
+

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files and folders that are either whole or not there, whenever the run is killed."""
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from pathlib import Path
+from typing import Iterator
+
+
+def write(path: Path, text: str, mode: int = 0o644) -> bool:
+    """Make ``path`` hold ``text`` with ``mode``, by a rename; returns whether that changed anything."""
+    if path.exists() and path.read_text() == text and path.stat().st_mode & 0o7777 == mode:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        # fchmod, because a umask may have taken bits away from the mode given to open
+        os.fchmod(file.fileno(), mode)
+    os.replace(new, path)
+    return True
+
+
+def unfinished(path: Path) -> Path:
+    """Where to build ``path`` before it is renamed into place. The leading dot tells it from what is whole."""
+    return path.with_name(f".{path.name}.unfinished")
+
+
+def discard(path: Path) -> None:
+    """Remove a folder: first out of sight by a rename, so that a half-removed one is never taken for a whole one."""
+    if not path.exists():
+        return
+    doomed = path if path.name.startswith(".") else path.with_name(f".{path.name}.removed")
+    if doomed != path:
+        shutil.rmtree(doomed, ignore_errors=True)
+        os.rename(path, doomed)
+    shutil.rmtree(doomed)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what an interrupted run left in ``folder``."""
+    for leftover in folder.glob(".*.unfinished"):
+        discard(leftover)
+    for leftover in folder.glob(".*.removed"):
+        discard(leftover)
+
+
+def whole(folder: Path) -> list[str]:
+    """The sorted names of the finished entries of ``folder``."""
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock ``path``, waiting for whoever has it; the kernel frees it when the holder dies. Leaves no file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        with open(path, "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # The one before us may have removed the file while we waited: then our lock guards nothing.
+            if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return

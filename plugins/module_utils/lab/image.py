@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Debian root file system that all nodes share read-only, built once for each content."""
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Callable, Mapping
+
+from .command import run
+from .files import discard, locked, sweep, unfinished, write
+
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "iproute2", "ifupdown", "iputils-ping", "procps",
+            "kmod", "ca-certificates")
+
+# systemd-nspawn mounts read-only what a container runtime (cgroup v1) and a router (the network namespace's own sysctls) have to write.
+# A plain remount is refused as busy, one of the bind mount is not. The rest of /proc/sys is the host's and stays read-only.
+_WRITABLE = """\
+#!/bin/sh
+set -e
+mount --bind /proc/sys/net /proc/sys/net
+mount -o remount,bind,rw /proc/sys/net
+while read -r device folder kind rest; do
+  case "$folder $kind" in
+    "/sys/fs/cgroup tmpfs" | *" cgroup") mount -o remount,bind,rw "$folder" ;;
+  esac
+done < /proc/mounts
+"""
+
+_WRITABLE_UNIT = """\
+[Unit]
+Description=Make cgroups and network sysctls writable
+DefaultDependencies=no
+Before=sysinit.target systemd-sysctl.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/local/sbin/sluice-lab-writable
+
+[Install]
+WantedBy=sysinit.target
+"""
+
+# So that a package can be installed as soon as SSH answers: the folder may have changed since the node's last boot.
+_APT_UNIT = """\
+[Unit]
+Description=Read the package index of the lab
+Before=ssh.service
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=apt-get -q update
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+FILES: Mapping[str, str] = {
+    "usr/local/sbin/sluice-lab-writable": _WRITABLE,
+    "etc/systemd/system/sluice-lab-writable.service": _WRITABLE_UNIT,
+    "etc/systemd/system/sluice-lab-apt.service": _APT_UNIT,
+    "etc/default/locale": "LANG=C.UTF-8\n",
+    "etc/apt/sources.list": "deb [trusted=yes] file:/srv/apt ./\n",
+}
+
+# Run in the root file system. Timers that want a mirror only make noise without one; host keys have to be each node's own.
+_FINISH = """\
+set -e
+systemctl --root="$1" --quiet enable sluice-lab-writable.service sluice-lab-apt.service
+systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer
+rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf "$1"/etc/hostname
+"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the Debian packages come from."""
+
+    release: str
+    mirror: str
+    security_mirror: str
+
+    def lines(self, options: str = "") -> list[str]:
+        """The lines of a sources.list; ``options`` is what stands in brackets."""
+        brackets = f"[{options}] " if options else ""
+        return [f"deb {brackets}{self.mirror} {self.release} main", f"deb {brackets}{self.mirror} {self.release}-updates main",
+                f"deb {brackets}{self.security_mirror} {self.release}-security main"]
+
+
+def content_hash(content: object) -> str:
+    """A short name for ``content`` (anything JSON can say) that is the same on every machine."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def image_name(source: Source) -> str:
+    """The name in the cache of the root file system from ``source``."""
+    return "rootfs-" + content_hash([asdict(source), PACKAGES, FILES, _FINISH])
+
+
+def build_image(cache: Path, source: Source, progress: Callable[[str], None]) -> Path:
+    """The folder of the root file system from ``source``, built with mmdebstrap if the cache has none. Safe to kill at any moment."""
+    image = cache / image_name(source)
+    if image.is_dir():
+        return image
+    with locked(cache / ".lock"):
+        if image.is_dir():
+            return image
+        sweep(cache)
+        progress(f"building a Debian {source.release} root file system with mmdebstrap (about a minute, once)")
+        root = unfinished(image)
+        # In a PID namespace of its own, so that all of the build ends when this process is killed.
+        run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+             "mmdebstrap", "--quiet", "--mode=root", "--format=directory", "--variant=minbase",
+             "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg", "--include=" + ",".join(PACKAGES),
+             "--aptopt=Acquire::Languages \"none\"", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+             source.release, str(root), *source.lines()])
+        for path, text in FILES.items():
+            write(root / path, text, 0o755 if "/sbin/" in path else 0o644)
+        run(["sh", "-c", _FINISH, "finish", str(root)])
+        root.chmod(0o755)
+        root.rename(image)
+        progress(f"root file system {image.name} is in the cache")
+    return image
+
+
+def forget_unused(cache: Path, used: set[str]) -> list[str]:
+    """Remove from the cache what is not in ``used``; returns the names of what was removed."""
+    with locked(cache / ".lock"):
+        sweep(cache)
+        unused = [entry.name for entry in sorted(cache.iterdir()) if not entry.name.startswith(".") and entry.name not in used]
+        for name in unused:
+            discard(cache / name)
+    return unused

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Make a lab as described, or remove it: look, compare, do the difference. Any moment is a good one to be killed at; run again."""
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable
+
+from ..errors import SluiceError
+from . import access, cgroups, files, machine, network
+from .image import Source, build_image, forget_unused, image_name
+from .machine import Material
+from .packages import build_repository, repository_name
+from .plan import Step, steps
+from .spec import Lab, lab_namespace, node_namespace
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What nodes are made from, and where it is kept."""
+
+    cache: Path
+    source: Source
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was (or would be) done, and the lab before and after, as plain data."""
+
+    steps: tuple[str, ...]
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+def present(lab: Lab, stock: Stock, echo_source: str, *, dry_run: bool, wait: float, progress: Progress) -> Result:
+    """Make ``lab`` so, and wait up to ``wait`` seconds for its nodes to boot (0: do not wait). Raises SluiceError."""
+    if dry_run:
+        before, after = _observe(lab), _desired(lab, _expected_material(lab, stock))
+        return Result(tuple(map(str, steps(before, after))), before, after)
+    with files.locked(lock_file(lab.directory, lab.name)):
+        files.sweep(lab.home / "nodes")
+        before = _observe(lab)
+        image = build_image(stock.cache, stock.source, progress)
+        repository = build_repository(stock.cache, image, stock.source, stock.packages, progress)
+        material = Material(image, repository, access.make_key(_key(lab), f"sluice lab {lab.name}"))
+        after = _desired(lab, material)
+        todo = steps(before, after)
+        for step in todo:
+            progress(str(step))
+            _do(step, lab, material, echo_source)
+        if todo and wait:
+            progress(f"waiting for {len(lab.nodes)} nodes to boot")
+        if wait:
+            access.wait_for_nodes(lab, wait)
+        return Result(tuple(map(str, todo)), before, after)
+
+
+def absent(name: str, directory: Path, *, dry_run: bool, progress: Progress) -> Result:
+    """Remove every trace of lab ``name`` (not the cache). Raises SluiceError."""
+    before = traces(name, directory)
+    result = Result(tuple(f"remove {trace}" for trace in before), {"traces": before}, {"traces": []})
+    if dry_run or not before:
+        return result
+    with files.locked(lock_file(directory, name)):
+        namespaces = _namespaces(name, directory)
+        for trace in before:
+            progress(f"removing {trace}")
+        cgroups.end(lab_namespace(name))
+        for namespace in namespaces:
+            _end_processes(namespace)
+            network.remove_namespace(namespace)
+        # Last, because the names of the nodes are read from here.
+        files.discard(directory / name)
+        files.sweep(directory)
+    return result
+
+
+def traces(name: str, directory: Path) -> list[str]:
+    """What there is of lab ``name`` on this host, one line each."""
+    found = [f"network namespace {namespace}" for namespace in _namespaces(name, directory) if Path("/run/netns", namespace).exists()]
+    found += [f"control group {lab_namespace(name)}"] if cgroups.exists(lab_namespace(name)) else []
+    found += [f"folder {folder}" for folder in (directory / name, files.unfinished(directory / name)) if folder.exists()]
+    return found
+
+
+def in_use(directory: Path) -> set[str]:
+    """The names of the images and repositories that the labs in ``directory`` are made from."""
+    used: set[str] = set()
+    for record in directory.glob("*/nodes/*/node.json"):
+        with suppress(FileNotFoundError):
+            node = json.loads(record.read_text())
+            used |= {node["image"], node["repository"]}
+    return used
+
+
+def purge_cache(cache: Path, directory: Path) -> list[str]:
+    """Remove from the cache what no lab uses; returns the names."""
+    return forget_unused(cache, in_use(directory))
+
+
+def lock_file(directory: Path, name: str) -> Path:
+    """What a run holds while it changes lab ``name``."""
+    return directory / f".{name}.lock"
+
+
+def _namespaces(name: str, directory: Path) -> list[str]:
+    # By the names of the nodes, not by a prefix: what others call sluice-<lab>-… is not ours.
+    nodes = files.whole(directory / name / "nodes")
+    return [*(node_namespace(name, node) for node in nodes), node_namespace(name, "outside"), lab_namespace(name)]
+
+
+def _end_processes(namespace: str, timeout: float = 10) -> None:
+    # Ansible's connections and what people started there to look around.
+    deadline = time.monotonic() + timeout
+    while Path("/run/netns", namespace).exists():
+        alive = network.processes(namespace)
+        if not alive:
+            return
+        if time.monotonic() > deadline:
+            raise SluiceError(f"processes {alive} in network namespace {namespace} do not end; look at them with ps and run again")
+        for process in alive:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def _key(lab: Lab) -> Path:
+    return lab.home / "ssh/id_ed25519"
+
+
+def _expected_material(lab: Lab, stock: Stock) -> Material:
+    image = image_name(stock.source)
+    key = _key(lab)
+    return Material(stock.cache / image, stock.cache / repository_name(image, stock.packages),
+                    access.make_key(key, "") if key.exists() else "")
+
+
+def _observe(lab: Lab) -> dict[str, Any]:
+    return {"network": network.observe(lab), "outside_answers": network.echo_runs(lab), "nodes": machine.observe(lab), "access": access.observe(lab)}
+
+
+def _desired(lab: Lab, material: Material) -> dict[str, Any]:
+    return {"network": network.description(lab), "outside_answers": True,
+            "nodes": {node.name: {**machine.description(lab, node, material), "running": True} for node in lab.nodes},
+            "access": access.description(lab)}
+
+
+def _do(step: Step, lab: Lab, material: Material, echo_source: str) -> None:
+    nodes = {node.name: node for node in lab.nodes}
+    actions: dict[str, Callable[[], object]] = {
+        "remove": lambda: machine.remove(lab, step.node),
+        "stop": lambda: machine.stop(lab, step.node),
+        "build network": lambda: network.build(lab),
+        "start outside": lambda: network.start_echo(lab, echo_source),
+        "create": lambda: machine.create(lab, nodes[step.node], material),
+        "configure": lambda: machine.configure(lab, nodes[step.node], material),
+        "start": lambda: machine.start(lab, nodes[step.node], material),
+        "write access": lambda: access.write_files(lab, {node: machine.host_key(lab, node) for node in nodes}),
+    }
+    actions[step.verb]()
