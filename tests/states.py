@@ -2,11 +2,13 @@
 """ClusterStates of any size, made without an inventory, for tests and benchmarks of what comes after it."""
 from __future__ import annotations
 
+from typing import Sequence
+
 from sluice.intent.state import Cluster, ClusterState, ContainerPort, Node, Pod, Route, Transport
 from sluice.plan.addresses import OFPORT_FIRST_POD, slot_address
 
 
-def cluster_state(nodes: int, pods_per_node: int, *, datapath: str = "netdev", mtu: int = 1500, families: tuple[int, ...] = (4, 6),
+def cluster_state(nodes: int, pods_per_node: int, *, datapath: str = "netdev", mtu: int = 1500, families: Sequence[int] = (4, 6),
                   subnets: int = 1, **settings: object) -> ClusterState:
     """``nodes`` nodes named node1…, spread over ``subnets`` transport subnets, each with ``pods_per_node`` pods named default/pod-<node>-<n>."""
     cidrs = {4: "10.0.0.0/8", 6: "fd10::/32"}
@@ -21,7 +23,7 @@ def cluster_state(nodes: int, pods_per_node: int, *, datapath: str = "netdev", m
         subnet = index % subnets
         made_nodes[name] = Node(
             name=name, datapath=datapath, pod_cidrs=pod_cidrs, labels={},
-            transport=Transport("eth1", (f"172.{16 + subnet}.{index >> 8}.{(index & 255) or 255}/16", f"fd77:{subnet:x}::{index + 1:x}/64"), mtu,
+            transport=Transport("eth1", (f"172.{16 + subnet}.{index + 1 >> 8}.{index + 1 & 255}/16", f"fd77:{subnet:x}::{index + 1:x}/64"), mtu,
                                 (Route("default", f"172.{16 + subnet}.255.254"),)))
         for number in range(pods_per_node):
             pod = Pod(namespace="default", name=f"pod-{index + 1}-{number}", node=name, ports=(ContainerPort(8080),),

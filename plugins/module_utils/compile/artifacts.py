@@ -1,13 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files in which a compile's results are kept: written all or none."""
+"""The files in which a compile's results are kept and reviewed."""
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
-from typing import Iterable, Mapping
+from typing import Iterable, Iterator, Mapping
 
 from ..errors import SluiceError
+from ..intent.state import ClusterState
+from .fabric import Fabric
+from .node import compile_node
+from .program import flows_text, render
+
+
+def artifact_files(state: ClusterState) -> Iterator[tuple[str, str]]:
+    """Path below ``artifacts/<cluster>`` and text of each file: a folder a node, and one file a peer group that nodes share.
+
+    Raises InputError for a state that no program can be made from.
+    """
+    fabric = Fabric(state)
+    for group, flows in sorted(fabric.peer_flows.items()):
+        yield peers_file(group), flows_text(flows)
+    for name in sorted(state.nodes):
+        for file, text in render(compile_node(fabric, name)).items():
+            yield f"{name}/{file}", text
+
+
+def peers_file(group: str) -> str:
+    """Where the flows to other nodes are that a peer group shares."""
+    return f"peers-{group}.txt"
 
 
 def read_files(directory: Path) -> dict[str, str]:

@@ -18,21 +18,21 @@ CONTRIBUTORS = (connectivity_flows,)
 _TABLE_NUMBER = {name: number for number, name in FLOW_TABLES.items()}
 
 
-def compile_node(fabric: Fabric, node: str) -> NodeProgram:
+def compile_node(fabric: Fabric, name: str) -> NodeProgram:
     """The program of one node; of many, with one Fabric, which computes once what they share.
 
     Raises InputError for a state that cannot be: no common underlay, an MTU that does not fit.
     """
-    of = fabric.state.nodes[node]
-    flows = [flow for contribute in CONTRIBUTORS for flow in contribute(fabric, of)]
+    node = fabric.state.nodes[name]
+    flows = [flow for contribute in CONTRIBUTORS for flow in contribute(fabric, node)]
     return NodeProgram(
-        node=node,
-        switch=switch_program(fabric, of),
+        node=name,
+        switch=switch_program(fabric, node),
         flows=tuple(sorted(flows, key=_order)),
         peer_group=fabric.peer_group(node),
-        host=host_program(fabric, of),
-        cni=cni_program(fabric, of),
-        pods=pods_program(fabric, of))
+        host=host_program(fabric, node),
+        cni=cni_program(fabric, node),
+        pods=pods_program(fabric, node))
 
 
 def _order(flow: Flow) -> tuple[int, int, str]:
