@@ -9,8 +9,8 @@ from ..errors import InputError, Problem, SluiceError
 
 DEFAULT_PRIORITY = 0x8000
 
-#: Flags that a flow can carry, in the order in which Open vSwitch prints them.
-FLAGS = ("send_flow_rem", "check_overlap", "reset_counts", "no_packet_counts", "no_byte_counts")
+#: Flags that a flow keeps, in the order in which Open vSwitch prints them (others concern only the message that adds it).
+FLAGS = ("send_flow_rem", "no_packet_counts", "no_byte_counts")
 
 # What dump-flows prints about a flow's life; not part of the flow, so that a dump can be given as input.
 _STATISTICS = frozenset(("duration", "n_packets", "n_bytes", "idle_age", "hard_age"))
