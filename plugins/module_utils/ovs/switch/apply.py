@@ -50,7 +50,7 @@ def apply(remote: str, config: Mapping[str, Any], state: str, owner: str, wait_t
     named, NotRealised is raised, and the database keeps what was committed: it is what was wanted, and the next run goes on from
     there. Also raises InputError and SluiceError.
     """
-    want = parse(config)
+    want = parse(config, complete=state == "overridden")
     try:
         connection = Connection(remote)
     except NotInstalled:

@@ -76,8 +76,12 @@ def from_ovsdb(value: Any) -> Any:
     if kind == "uuid":
         return content
     if kind == "set":
-        return tuple(sorted(from_ovsdb(item) for item in content))
-    return {from_ovsdb(key): from_ovsdb(item) for key, item in content}
+        return tuple(sorted(_atom(item) for item in content))
+    return {key: _atom(item) for key, item in content}
+
+
+def _atom(value: Any) -> Any:
+    return value[1] if isinstance(value, list) else value
 
 
 def to_ovsdb(value: Value) -> Any:

@@ -50,9 +50,14 @@ class WantedSwitch:
     bridges: Tuple[WantedBridge, ...] = ()
 
 
-def parse(config: Mapping[str, Any]) -> WantedSwitch:
-    """The typed form of ``config``; raises InputError with all problems, each with its path like ``bridges[0].ports[3].tag``."""
+def parse(config: Mapping[str, Any], complete: bool = False) -> WantedSwitch:
+    """The typed form of ``config``; raises InputError with all problems, each with its path like ``bridges[0].ports[3].tag``.
+
+    A ``complete`` one must say which bridges there are: leaving them out by mistake would remove them all.
+    """
     reader = _Reader()
+    if complete and "bridges" not in config:
+        reader.problem("bridges", "is missing", "a list of all bridges, as what it does not name is removed")
     wanted = reader.switch(config)
     reader.check_names(wanted)
     if reader.problems:

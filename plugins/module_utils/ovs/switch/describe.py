@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, Mapping
 
 from .columns import CONFIGURED, KINDS, OWNER_KEY, Values
 from .config import WantedPort, WantedSwitch
-from .database import Bridge, Interface, Port, Switch
+from .database import Bridge, Interface, Port, Switch, owner_of
 from .target import Removal
 
 Config = Dict[str, Any]
@@ -20,6 +20,17 @@ PLAIN = re.compile(r"(?!(true|false|null|yes|no|on|off|y|n)$)[A-Za-z_][A-Za-z0-9
 def gathered(have: Switch) -> Config:
     """All that is configured, so that it fed back as ``config`` changes nothing. Empty columns are left out."""
     return {**_whole("Open_vSwitch", have.values), "bridges": [_whole_bridge(bridge) for bridge in have.bridges.values()]}
+
+
+def interface_status(have: Switch) -> Dict[str, Config]:
+    """Where each interface is, who created its port, and what ovs-vswitchd reports of it."""
+    result = {}
+    for bridge in have.bridges.values():
+        for port in bridge.ports.values():
+            owner = owner_of(port.values)
+            place = {"bridge": bridge.row.name, "port": port.row.name, **({"owner": owner} if owner else {})}
+            result.update({name: {**place, **interface.status} for name, interface in port.interfaces.items()})
+    return result
 
 
 def managed(switch: Switch, want: WantedSwitch, gone: Removal) -> Config:

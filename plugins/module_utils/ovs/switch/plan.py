@@ -51,7 +51,8 @@ def plan(want: WantedSwitch, have: Switch, state: str, owner: str) -> Plan:
         raise InputError(problems)
     goal = target(want, have, gone, state, owner)
     shown = WantedSwitch(want.values) if state == "deleted" else want
-    return Plan(tuple(difference(have, goal)), managed(have, shown, gone), managed(goal, shown, gone))
+    changes, before = tuple(difference(have, goal)), managed(have, shown, gone)
+    return Plan(changes, before, managed(goal, shown, gone) if changes else before)
 
 
 def difference(have: Switch, goal: Switch) -> Iterator[Change]:

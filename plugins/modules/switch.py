@@ -1,0 +1,183 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: Apache-2.0
+"""Ansible module sluice.fabric.switch."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: switch
+short_description: Make a host's Open vSwitch what its configuration says
+version_added: 0.1.0
+author: Sluice contributors (@sluice)
+description:
+  - Takes the OVSDB configuration of a whole host (bridges, ports, interfaces, tunnels, names of OpenFlow tables, external_ids,
+    other_config), compares it with what is there, and makes the difference in one OVSDB transaction.
+  - Waits until ovs-vswitchd has realised it, fails with Open vSwitch's own words where an interface has an error,
+    and compares what is there then with what was wanted.
+  - The transaction is guarded by everything that it relies on. Where another program changes the same columns at the same time,
+    the module reads again and plans anew, so that neither change is lost.
+options:
+  config:
+    description:
+      - The configuration. A key that is absent is not managed; the value of every key that is given is made exactly so,
+        and V(null) empties a column that may be empty.
+      - Keys of the host are C(external_ids) and C(other_config), of which only the keys given are managed, and C(bridges).
+      - Keys of a bridge are C(name), C(datapath_type), C(fail_mode), C(protocols), C(other_config), C(external_ids),
+        C(flow_tables) (number to name) and C(ports).
+      - Keys of a port are C(name), C(tag), C(trunks), C(vlan_mode), C(other_config), C(external_ids) and C(interfaces),
+        which in a new port defaults to one interface of the port's name.
+      - Keys of an interface are C(name), C(type), C(options), C(mac), C(ofport_request), C(mtu_request), C(other_config)
+        and C(external_ids).
+      - Of C(external_ids), which many programs share, only the keys given are managed; V(null) as a key's value removes the key.
+        C(sluice-owner) is reserved. Every other map holds exactly the keys given.
+      - The port of a bridge's own name is its local port. It is made with the bridge, and may be listed for its attributes.
+      - See ovs-vswitchd.conf.db(5) for what the columns mean.
+      - O(config) is checked whole, and all that is wrong with it is reported, before anything is changed.
+    type: dict
+    default: {}
+  state:
+    description:
+      - V(merged) makes what O(config) names as it says, and leaves everything else.
+      - V(overridden) also removes the bridges and ports of the same O(owner) that O(config) does not name.
+        C(bridges) must then be given.
+      - V(deleted) removes the bridges and ports of the O(owner) that O(config) names, and the host's keys that
+        still have the value given. An empty O(config) stands for everything that the O(owner) created.
+      - A bridge that still has ports of others is not removed, and the module fails before it changes anything.
+    type: str
+    choices: [merged, overridden, deleted]
+    default: merged
+  owner:
+    description:
+      - Who creates what is created here. It is written as C(sluice-owner) into the C(external_ids) of every new bridge, port,
+        interface and table name; only what carries it is ever removed. What exists without it is configured, but not taken over.
+    type: str
+    default: sluice
+  wait_timeout:
+    description:
+      - How many seconds ovs-vswitchd has to realise the configuration.
+      - If it takes longer the module fails. The database keeps the configuration, and the next run waits for it again.
+    type: int
+    default: 30
+extends_documentation_fragment: sluice.fabric.ovsdb
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+    details: Where Open vSwitch is not installed yet, the prediction starts from an empty database.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: full
+  idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    support: full
+notes:
+  - What O(config) says, also a tunnel's pre-shared key, is part of the result. Set C(no_log) on a task that has secrets.
+seealso:
+  - module: sluice.fabric.switch_info
+"""
+
+EXAMPLES = r"""
+- name: A bridge with a gateway and a Geneve tunnel whose remote end is set by flows
+  sluice.fabric.switch:
+    config:
+      bridges:
+        - name: br-int
+          datapath_type: netdev
+          fail_mode: secure
+          protocols: [OpenFlow15]
+          flow_tables:
+            0: classify
+            10: spoof_guard
+          ports:
+            - name: gw0
+              interfaces:
+                - name: gw0
+                  type: internal
+                  ofport_request: 1
+                  mtu_request: 1450
+            - name: tun0
+              interfaces:
+                - name: tun0
+                  type: geneve
+                  ofport_request: 2
+                  options:
+                    key: flow
+                    remote_ip: flow
+
+- name: An access port, and nothing else of ours on this host
+  sluice.fabric.switch:
+    state: overridden
+    config:
+      bridges:
+        - name: br-int
+          ports:
+            - name: web1
+              tag: 20
+              interfaces:
+                - name: web1
+                  type: internal
+                  external_ids:
+                    iface-id: web1
+
+- name: Remove everything that Sluice created in Open vSwitch
+  sluice.fabric.switch:
+    state: deleted
+"""
+
+RETURN = r"""
+before:
+  description: What was there of all that the run manages, in the shape of O(config).
+  returned: success, or when Open vSwitch did not realise what was committed
+  type: dict
+  sample: {bridges: [{name: br-int, fail_mode: standalone}]}
+after:
+  description: What is there now of the same, or would be in check mode.
+  returned: success, or when Open vSwitch did not realise what was committed
+  type: dict
+  sample: {bridges: [{name: br-int, fail_mode: secure}]}
+plan:
+  description: The changes, each as the arguments of an ovs-vsctl that would do the same.
+  returned: success, or when Open vSwitch did not realise what was committed
+  type: list
+  elements: str
+  sample: [set Bridge br-int fail_mode=secure]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.ovsdb import DEFAULT_REMOTE
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply import NotRealised, Outcome, apply
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.target import STATES
+
+
+def result(outcome: Outcome) -> dict[str, object]:
+    """An outcome as Ansible returns it."""
+    return {"changed": outcome.changed, "before": outcome.before, "after": outcome.after, "plan": list(outcome.commands),
+            "diff": outcome.diff()}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "config": {"type": "dict", "default": {}},
+            "state": {"type": "str", "choices": list(STATES), "default": "merged"},
+            "owner": {"type": "str", "default": "sluice"},
+            "database": {"type": "str", "default": DEFAULT_REMOTE},
+            "wait_timeout": {"type": "int", "default": 30},
+        },
+        supports_check_mode=True,
+    )
+    options = module.params
+    try:
+        outcome = apply(options["database"], options["config"], options["state"], options["owner"], options["wait_timeout"],
+                        check=module.check_mode)
+    except NotRealised as error:
+        module.fail_json(msg=str(error), **result(error.outcome))
+    except SluiceError as error:
+        module.fail_json(msg=str(error))
+    for warning in outcome.warnings:
+        module.warn(warning)
+    module.exit_json(**result(outcome))
+
+
+if __name__ == "__main__":
+    main()
