@@ -111,6 +111,10 @@ options:
     description: With O(state=absent), also remove from the cache what no other lab uses.
     type: bool
     default: false
+  progress:
+    description:
+      - A file to append a line to at each step. On the controller itself, the action plugin of this module sets it and shows the lines.
+    type: path
   wait:
     description: How many seconds to wait until all nodes have booted and answer by SSH; 0 not to wait.
     type: int
@@ -159,6 +163,8 @@ ssh_config:
 """
 
 import inspect
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +193,7 @@ ARGUMENTS: dict[str, Any] = {
     "directory": {"type": "path", "default": "/var/lib/sluice-lab"},
     "cache": {"type": "path"},
     "purge_cache": {"type": "bool", "default": False},
+    "progress": {"type": "path"},
     "wait": {"type": "int", "default": 120},
 }
 
@@ -194,6 +201,8 @@ ARGUMENTS: dict[str, Any] = {
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_if=[("state", "present", ["nodes"])])
+    if os.geteuid() != 0:
+        module.fail_json(msg="the lab needs root (namespaces, mounts, cgroups); run it with become: true")
     try:
         result, extra = _make(module) if module.params["state"] == "present" else _remove(module)
     except SluiceError as error:
@@ -203,9 +212,11 @@ def main() -> None:
 
 def _make(module: AnsibleModule) -> tuple[reconcile.Result, dict[str, Any]]:
     options = module.params
-    lab = spec.load_lab(options["name"], options["directory"], options["management"], options["underlay"], options["outside"], options["nodes"])
-    stock = reconcile.Stock(_cache(options), Source(options["release"], options["mirror"], options["security_mirror"]), tuple(options["packages"]))
-    result = reconcile.present(lab, stock, inspect.getsource(echo), dry_run=module.check_mode, wait=options["wait"], progress=module.log)
+    lab = spec.load_lab(options["name"], options["directory"], options["management"], options["underlay"],
+                        options["outside"], options["nodes"])
+    source = Source(options["release"], options["mirror"], options["security_mirror"])
+    result = reconcile.present(lab, reconcile.Stock(_cache(options), source, tuple(options["packages"])), inspect.getsource(echo),
+                               dry_run=module.check_mode, wait=options["wait"], progress=_progress(options))
     return result, {"ssh_config": str(lab.home / "ssh_config")}
 
 
@@ -214,11 +225,21 @@ def _remove(module: AnsibleModule) -> tuple[reconcile.Result, dict[str, Any]]:
     problems = spec.check_name(options["name"])
     if problems:
         raise InputError(problems)
-    directory = Path(options["directory"])
-    result = reconcile.absent(options["name"], directory, dry_run=module.check_mode, progress=module.log)
-    if options["purge_cache"] and not module.check_mode:
-        reconcile.purge_cache(_cache(options), directory)
+    result = reconcile.absent(options["name"], Path(options["directory"]), _cache(options) if options["purge_cache"] else None,
+                              dry_run=module.check_mode, progress=_progress(options))
     return result, {}
+
+
+def _progress(options: dict[str, Any]) -> reconcile.Progress:
+    path = options["progress"]
+    started = time.monotonic()
+
+    def write(message: str) -> None:
+        if path:
+            with Path(path).open("a", encoding="utf-8") as file:
+                file.write(f"{time.monotonic() - started:5.1f} s  {message}\n")
+
+    return write
 
 
 def _cache(options: dict[str, Any]) -> Path:

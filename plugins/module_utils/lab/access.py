@@ -2,16 +2,23 @@
 """SSH into a lab: its key, what is known of its hosts, and a configuration file that needs nothing else."""
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping
 
 from ..errors import SluiceError
 from .command import run
 from .files import unfinished, write
+from .network import processes
 from .spec import Lab, Node
+
+# What `systemctl is-system-running` says when the boot is over; degraded: some unit failed, which need not concern us.
+_BOOTED = ("running", "degraded")
 
 
 def make_key(path: Path, comment: str) -> str:
@@ -45,6 +52,16 @@ def write_files(lab: Lab, host_keys: Mapping[str, str]) -> None:
     write(_config_file(lab), ssh_config(lab))
 
 
+def hang_up(lab: Lab, name: str) -> None:
+    """End the connections to node ``name``, which is going away without a word: who waits for it would wait long."""
+    known = [names.split(",") for names in observe(lab)["known_hosts"]]
+    addresses = {address for names in known if names[0] == name for address in names[1:]}
+    for process in processes(lab.namespace):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if addresses & set(Path(f"/proc/{process}/cmdline").read_text().split("\0")):
+                os.kill(process, signal.SIGKILL)
+
+
 def _names(node: Node) -> str:
     return ",".join([node.name, *map(str, node.management)])
 
@@ -68,29 +85,32 @@ Host *
   UserKnownHostsFile {_known_hosts_file(lab)}
   GlobalKnownHostsFile /dev/null
   StrictHostKeyChecking yes
+  ServerAliveInterval 5
+  ServerAliveCountMax 3
   ProxyCommand ip netns exec {lab.namespace} nc %h %p
 """
 
 
-def wait_for_nodes(lab: Lab, timeout: float) -> dict[str, str]:
-    """Wait until every node has booted and answers by SSH; returns node to what systemd says of it (running or degraded).
+def wait_for_nodes(lab: Lab, timeout: float, powered: Callable[[str], bool]) -> None:
+    """Wait until every node has booted and answers by SSH. ``powered`` says whether a node is running at all.
 
-    Raises SluiceError naming the nodes that did not within ``timeout`` seconds."""
+    Raises SluiceError naming the nodes that did not boot within ``timeout`` seconds, or went off."""
     if not lab.nodes:
-        return {}
+        return
     deadline = time.monotonic() + timeout
     with ThreadPoolExecutor(len(lab.nodes)) as pool:
-        states = dict(zip([node.name for node in lab.nodes], pool.map(lambda node: _wait(lab, node, deadline), lab.nodes)))
-    silent = sorted(node for node, state in states.items() if state not in ("running", "degraded"))
-    if silent:
-        raise SluiceError("; ".join(f"node {node} did not boot within {timeout:.0f} s ({states[node]}), see {lab.home}/nodes/{node}/console.log"
-                                    for node in silent))
-    return states
+        states = {node.name: pool.submit(_wait, lab, node, deadline, powered) for node in lab.nodes}
+    failures = [f"node {node} did not boot within {timeout:.0f} s: {state.result()}; its console is in {lab.home}/nodes/{node}/console.log"
+                for node, state in sorted(states.items()) if state.result() not in _BOOTED]
+    if failures:
+        raise SluiceError(". ".join(failures))
 
 
-def _wait(lab: Lab, node: Node, deadline: float) -> str:
-    said = "no answer"
+def _wait(lab: Lab, node: Node, deadline: float, powered: Callable[[str], bool]) -> str:
+    said = "it does not answer"
     while time.monotonic() < deadline:
+        if not powered(node.name):
+            return "it went off"
         try:
             # --wait ends when the boot has, so what comes next does not meet a half-booted machine.
             result = subprocess.run(["ssh", "-F", str(_config_file(lab)), "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", node.name,
@@ -99,7 +119,7 @@ def _wait(lab: Lab, node: Node, deadline: float) -> str:
         except subprocess.TimeoutExpired:
             break
         said = result.stdout.strip() or result.stderr.strip() or said
-        if said in ("running", "degraded"):
+        if said in _BOOTED:
             break
         time.sleep(0.3)
     return said

@@ -78,7 +78,7 @@ def end(group: str, timeout: float = 20) -> None:
         for folder in _folders(group):
             for path, _folders_below, _files in os.walk(folder, topdown=False):
                 with contextlib.suppress(OSError):
-                    os.rmdir(path)
+                    Path(path).rmdir()
         if not _folders(group):
             return
         if time.monotonic() > deadline:

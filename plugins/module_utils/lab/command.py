@@ -18,7 +18,7 @@ def run(argv: Sequence[str], *, check: bool = True, env: Optional[Mapping[str, s
     try:
         result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, preexec_fn=_die_with_parent)
     except FileNotFoundError:
-        raise SluiceError(f"the program {argv[0]} is not installed on this host; install it (playbooks/lab_up.yml does) and run again") from None
+        raise SluiceError(f"this host has no program {argv[0]}; install it, as playbooks/lab_up.yml does, and run again") from None
     if check and result.returncode != 0:
         raise SluiceError(f"`{shlex.join(argv)}` failed with code {result.returncode}: {_last_words(result.stderr or result.stdout)}")
     return result.stdout

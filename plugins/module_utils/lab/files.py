@@ -22,7 +22,7 @@ def write(path: Path, text: str, mode: int = 0o644) -> bool:
         file.write(text)
         # fchmod, because a umask may have taken bits away from the mode given to open
         os.fchmod(file.fileno(), mode)
-    os.replace(new, path)
+    new.replace(path)
     return True
 
 
@@ -31,23 +31,26 @@ def unfinished(path: Path) -> Path:
     return path.with_name(f".{path.name}.unfinished")
 
 
+def removed(path: Path) -> Path:
+    """Where ``path`` is while it is being removed."""
+    return path.with_name(f".{path.name}.removed")
+
+
 def discard(path: Path) -> None:
     """Remove a folder: first out of sight by a rename, so that a half-removed one is never taken for a whole one."""
-    if not path.exists():
-        return
-    doomed = path if path.name.startswith(".") else path.with_name(f".{path.name}.removed")
-    if doomed != path:
-        shutil.rmtree(doomed, ignore_errors=True)
-        os.rename(path, doomed)
-    shutil.rmtree(doomed)
+    doomed = removed(path)
+    if doomed.exists():
+        shutil.rmtree(doomed)
+    if path.exists():
+        path.rename(doomed)
+        shutil.rmtree(doomed)
 
 
 def sweep(folder: Path) -> None:
     """Remove what an interrupted run left in ``folder``."""
-    for leftover in folder.glob(".*.unfinished"):
-        discard(leftover)
-    for leftover in folder.glob(".*.removed"):
-        discard(leftover)
+    for pattern in (".*.unfinished", ".*.removed"):
+        for leftover in folder.glob(pattern):
+            shutil.rmtree(leftover)
 
 
 def whole(folder: Path) -> list[str]:
@@ -62,7 +65,7 @@ def locked(path: Path) -> Iterator[None]:
     """Hold the lock ``path``, waiting for whoever has it; the kernel frees it when the holder dies. Leaves no file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
-        with open(path, "w") as file:
+        with path.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             # The one before us may have removed the file while we waited: then our lock guards nothing.
             if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Callable, Mapping
+from typing import Callable, Iterable, Mapping
 
 from .command import run
 from .files import discard, locked, sweep, unfinished, write
@@ -22,9 +22,9 @@ set -e
 mount --bind /proc/sys/net /proc/sys/net
 mount -o remount,bind,rw /proc/sys/net
 while read -r device folder kind rest; do
-  case "$folder $kind" in
-    "/sys/fs/cgroup tmpfs" | *" cgroup") mount -o remount,bind,rw "$folder" ;;
-  esac
+  if [ "$kind" = cgroup ]; then
+    mount -o remount,bind,rw "$folder"
+  fi
 done < /proc/mounts
 """
 
@@ -115,7 +115,8 @@ def build_image(cache: Path, source: Source, progress: Callable[[str], None]) ->
         run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
              "mmdebstrap", "--quiet", "--mode=root", "--format=directory", "--variant=minbase",
              "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg", "--include=" + ",".join(PACKAGES),
-             "--aptopt=Acquire::Languages \"none\"", "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+             "--aptopt=Acquire::Languages \"none\"",
+             "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
              source.release, str(root), *source.lines()])
         for path, text in FILES.items():
             write(root / path, text, 0o755 if "/sbin/" in path else 0o644)
@@ -126,11 +127,9 @@ def build_image(cache: Path, source: Source, progress: Callable[[str], None]) ->
     return image
 
 
-def forget_unused(cache: Path, used: set[str]) -> list[str]:
-    """Remove from the cache what is not in ``used``; returns the names of what was removed."""
+def forget(cache: Path, names: Iterable[str]) -> None:
+    """Remove ``names`` from the cache."""
     with locked(cache / ".lock"):
         sweep(cache)
-        unused = [entry.name for entry in sorted(cache.iterdir()) if not entry.name.startswith(".") and entry.name not in used]
-        for name in unused:
+        for name in names:
             discard(cache / name)
-    return unused

@@ -39,6 +39,11 @@ def description(lab: Lab, node: Node, material: Material) -> dict[str, Any]:
     }
 
 
+def powered(lab: Lab, name: str) -> bool:
+    """Whether ``name`` is on."""
+    return bool(cgroups.processes(group(lab, name)))
+
+
 def observe(lab: Lab) -> dict[str, dict[str, Any]]:
     """The nodes that are there: name to description, and whether each is running."""
     ports = network.links(lab.namespace)
@@ -46,7 +51,7 @@ def observe(lab: Lab) -> dict[str, dict[str, Any]]:
     for name in whole(lab.home / "nodes"):
         found = json.loads((lab.home / "nodes" / name / "node.json").read_text())
         connected = {network.bridge_port(name, bridge) for bridge in ("mgmt", "underlay")} <= ports
-        nodes[name] = {**found, "running": connected and bool(cgroups.processes(group(lab, name)))}
+        nodes[name] = {**found, "running": connected and powered(lab, name)}
     return nodes
 
 
@@ -102,7 +107,8 @@ def node_files(lab: Lab, node: Node) -> Mapping[str, str]:
 def interfaces(lab: Lab, node: Node) -> str:
     """The node's /etc/network/interfaces (interfaces(5)): the management network reaches no further, the underlay has the default route."""
     text = "auto lo\niface lo inet loopback\n"
-    for device, segment, addresses, routed in (("eth0", lab.management, node.management, False), ("eth1", lab.underlay, node.underlay, True)):
+    for device, segment, addresses, routed in (("eth0", lab.management, node.management, False),
+                                               ("eth1", lab.underlay, node.underlay, True)):
         text += f"\nauto {device}\n"
         for address in addresses:
             text += f"iface {device} {'inet6' if address.version == 6 else 'inet'} static\n  address {segment.interface(address)}\n"
@@ -146,7 +152,7 @@ def supervisor(lab: Lab, node: Node, material: Material, machine: list[Path]) ->
         "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe",
         f"--machine={namespace}", f"--hostname={node.name}", f"--directory={folder}/root",
         f"--network-namespace-path=/run/netns/{namespace}", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
-        "--capability=all", "--rlimit=RLIMIT_NOFILE=1024:524288", "--system-call-filter=@keyring bpf", "--bind=/dev/net/tun",
+        "--capability=all", "--system-call-filter=@keyring bpf", "--bind=/dev/net/tun",
         # containerd keeps its layers in overlays, which cannot lie on another overlay.
         f"--bind={folder}/containerd:/var/lib/containerd", f"--bind-ro={material.repository}:/srv/apt",
     ]

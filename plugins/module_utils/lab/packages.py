@@ -19,7 +19,9 @@ def repository_name(image: str, packages: Sequence[str]) -> str:
 
 
 def build_repository(cache: Path, image: Path, source: Source, packages: Sequence[str], progress: Callable[[str], None]) -> Path:
-    """The folder with ``packages``, all that they need beyond ``image``, and an index; built if the cache has none. Safe to kill at any moment."""
+    """The folder with ``packages``, all that they need beyond ``image``, and an index; built if the cache has none.
+
+    Safe to kill at any moment."""
     repository = cache / repository_name(image.name, packages)
     if repository.is_dir():
         return repository
@@ -35,7 +37,7 @@ def build_repository(cache: Path, image: Path, source: Source, packages: Sequenc
         run([*apt, "--download-only", "--no-install-recommends", "--yes", "install", *sorted(set(packages))])
         discard(work)
         (folder / "lock").unlink(missing_ok=True)
-        discard(folder / "partial")
+        (folder / "partial").rmdir()
         index = run(["sh", "-c", 'cd "$1" && apt-ftparchive packages .', "sh", str(folder)])
         write(folder / "Packages", index)
         (folder / "Packages.gz").write_bytes(gzip.compress(index.encode(), mtime=0))

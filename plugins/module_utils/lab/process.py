@@ -18,5 +18,5 @@ def start_detached(argv: Sequence[str], group: str, log: Path) -> None:
         for door in doors:
             door.write_text("0")
 
-    with open(log, "ab") as output:
+    with log.open("ab") as output:
         subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, cwd="/", preexec_fn=join)

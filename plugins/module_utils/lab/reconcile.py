@@ -9,11 +9,11 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from ..errors import SluiceError
 from . import access, cgroups, files, machine, network
-from .image import Source, build_image, forget_unused, image_name
+from .image import Source, build_image, forget, image_name
 from .machine import Material
 from .packages import build_repository, repository_name
 from .plan import Step, steps
@@ -44,7 +44,10 @@ def present(lab: Lab, stock: Stock, echo_source: str, *, dry_run: bool, wait: fl
     """Make ``lab`` so, and wait up to ``wait`` seconds for its nodes to boot (0: do not wait). Raises SluiceError."""
     if dry_run:
         before, after = _observe(lab), _desired(lab, _expected_material(lab, stock))
-        return Result(tuple(map(str, steps(before, after))), before, after)
+        return _result(steps(before, after), before, after)
+    lab.directory.mkdir(parents=True, exist_ok=True)
+    # There are programs with the set-user-id bit in there, and keys.
+    lab.directory.chmod(0o700)
     with files.locked(lock_file(lab.directory, lab.name)):
         files.sweep(lab.home / "nodes")
         before = _observe(lab)
@@ -59,13 +62,14 @@ def present(lab: Lab, stock: Stock, echo_source: str, *, dry_run: bool, wait: fl
         if todo and wait:
             progress(f"waiting for {len(lab.nodes)} nodes to boot")
         if wait:
-            access.wait_for_nodes(lab, wait)
-        return Result(tuple(map(str, todo)), before, after)
+            access.wait_for_nodes(lab, wait, lambda name: machine.powered(lab, name))
+        return _result(todo, before, after)
 
 
-def absent(name: str, directory: Path, *, dry_run: bool, progress: Progress) -> Result:
-    """Remove every trace of lab ``name`` (not the cache). Raises SluiceError."""
-    before = traces(name, directory)
+def absent(name: str, directory: Path, purge: Optional[Path], *, dry_run: bool, progress: Progress) -> Result:
+    """Remove every trace of lab ``name``, and what no other lab uses of the cache ``purge``, if given. Raises SluiceError."""
+    unused = _unused(purge, directory, name) if purge else []
+    before = traces(name, directory) + [f"{entry} in the cache" for entry in unused]
     result = Result(tuple(f"remove {trace}" for trace in before), {"traces": before}, {"traces": []})
     if dry_run or not before:
         return result
@@ -79,7 +83,8 @@ def absent(name: str, directory: Path, *, dry_run: bool, progress: Progress) -> 
             network.remove_namespace(namespace)
         # Last, because the names of the nodes are read from here.
         files.discard(directory / name)
-        files.sweep(directory)
+    if purge:
+        forget(purge, unused)
     return result
 
 
@@ -87,23 +92,18 @@ def traces(name: str, directory: Path) -> list[str]:
     """What there is of lab ``name`` on this host, one line each."""
     found = [f"network namespace {namespace}" for namespace in _namespaces(name, directory) if Path("/run/netns", namespace).exists()]
     found += [f"control group {lab_namespace(name)}"] if cgroups.exists(lab_namespace(name)) else []
-    found += [f"folder {folder}" for folder in (directory / name, files.unfinished(directory / name)) if folder.exists()]
+    found += [f"folder {folder}" for folder in (directory / name, files.removed(directory / name)) if folder.exists()]
     return found
 
 
-def in_use(directory: Path) -> set[str]:
-    """The names of the images and repositories that the labs in ``directory`` are made from."""
+def _unused(cache: Path, directory: Path, removed_lab: str) -> list[str]:
+    # What no lab but the one that goes is made from.
     used: set[str] = set()
     for record in directory.glob("*/nodes/*/node.json"):
-        with suppress(FileNotFoundError):
+        if record.parts[-4] != removed_lab:
             node = json.loads(record.read_text())
             used |= {node["image"], node["repository"]}
-    return used
-
-
-def purge_cache(cache: Path, directory: Path) -> list[str]:
-    """Remove from the cache what no lab uses; returns the names."""
-    return forget_unused(cache, in_use(directory))
+    return [entry for entry in files.whole(cache) if entry not in used]
 
 
 def lock_file(directory: Path, name: str) -> Path:
@@ -132,6 +132,15 @@ def _end_processes(namespace: str, timeout: float = 10) -> None:
         time.sleep(0.05)
 
 
+def _result(todo: list[Step], before: dict[str, Any], after: dict[str, Any]) -> Result:
+    # Without the key, which a dry run cannot foretell.
+    def shown(state: dict[str, Any]) -> dict[str, Any]:
+        nodes = {name: {key: value for key, value in node.items() if key != "authorized_key"} for name, node in state["nodes"].items()}
+        return {**state, "nodes": nodes}
+
+    return Result(tuple(map(str, todo)), shown(before), shown(after))
+
+
 def _key(lab: Lab) -> Path:
     return lab.home / "ssh/id_ed25519"
 
@@ -144,7 +153,8 @@ def _expected_material(lab: Lab, stock: Stock) -> Material:
 
 
 def _observe(lab: Lab) -> dict[str, Any]:
-    return {"network": network.observe(lab), "outside_answers": network.echo_runs(lab), "nodes": machine.observe(lab), "access": access.observe(lab)}
+    return {"network": network.observe(lab), "outside_answers": network.echo_runs(lab),
+            "nodes": machine.observe(lab), "access": access.observe(lab)}
 
 
 def _desired(lab: Lab, material: Material) -> dict[str, Any]:
@@ -156,8 +166,8 @@ def _desired(lab: Lab, material: Material) -> dict[str, Any]:
 def _do(step: Step, lab: Lab, material: Material, echo_source: str) -> None:
     nodes = {node.name: node for node in lab.nodes}
     actions: dict[str, Callable[[], object]] = {
-        "remove": lambda: machine.remove(lab, step.node),
-        "stop": lambda: machine.stop(lab, step.node),
+        "remove": lambda: (access.hang_up(lab, step.node), machine.remove(lab, step.node)),
+        "stop": lambda: (access.hang_up(lab, step.node), machine.stop(lab, step.node)),
         "build network": lambda: network.build(lab),
         "start outside": lambda: network.start_echo(lab, echo_source),
         "create": lambda: machine.create(lab, nodes[step.node], material),

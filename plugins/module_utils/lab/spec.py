@@ -87,8 +87,7 @@ def node_namespace(lab: str, node: str) -> str:
 def load_lab(name: str, directory: str, management: Mapping[str, Any], underlay: Mapping[str, Any], outside: list[str],
              nodes: list[Mapping[str, Any]]) -> Lab:
     """The lab that the module's options describe. Raises InputError with all that is wrong."""
-    problems: list[Problem] = []
-    problems += check_name(name)
+    problems = check_name(name)
     segments = {"management": _segment("management", management, problems), "underlay": _segment("underlay", underlay, problems)}
     servers = tuple(_addresses("outside", outside, "lab", problems))
     machines = []
@@ -100,7 +99,8 @@ def load_lab(name: str, directory: str, management: Mapping[str, Any], underlay:
     problems += _check_unique(machines, segments)
     if problems:
         raise InputError(problems)
-    return Lab(name, Path(directory), segments["management"], segments["underlay"], servers, tuple(sorted(machines, key=lambda node: node.name)))
+    return Lab(name, Path(directory), segments["management"], segments["underlay"], servers,
+               tuple(sorted(machines, key=lambda node: node.name)))
 
 
 def check_name(name: str) -> list[Problem]:
@@ -140,7 +140,7 @@ def _addresses(path: str, texts: list[str], owner: str, problems: list[Problem])
     for text in texts:
         try:
             addresses.append(ip_address(text))
-        except ValueError as error:
+        except ValueError as error:  # noqa: PERF203 (all wrong addresses are to be reported, not the first)
             problems.append(Problem("", owner, path, str(error), "an address such as 192.0.2.7 or 2001:db8::7"))
     return addresses
 
@@ -159,7 +159,7 @@ def _check_node(node: Node, segments: Mapping[str, Segment]) -> list[Problem]:
             elif address in segment.gateways:
                 problems.append(Problem("", node.name, path, f"{address} is the lab's own", "another address than the network's first"))
         if len({address.version for address in addresses}) < len(addresses):
-            problems.append(Problem("", node.name, path, "there are several addresses of one family", "one IPv4 and one IPv6 address at most"))
+            problems.append(Problem("", node.name, path, "there are several addresses of one family", "one of IPv4, one of IPv6 at most"))
         if not addresses:
             problems.append(Problem("", node.name, path, "there is no address", "one or two addresses"))
     return problems
