@@ -43,6 +43,10 @@ class Node:
         answer: dict[str, Any] = json.loads(self.run("env", f"PYTHONPATH={SOURCE}", sys.executable, str(ENGINE), stdin=json.dumps(request)))
         return answer
 
+    def tables(self) -> list[str]:
+        """`table <family> <name>`: sorted, because a table that was replaced is listed last."""
+        return sorted(self.run("nft", "list", "tables").splitlines())
+
     def state(self) -> dict[str, Any]:
         """All that the engine could have changed, without what changes by itself."""
         addresses = json.loads(self.run("ip", "-json", "addr", "show"))
@@ -55,7 +59,7 @@ class Node:
             "links": links,
             "routes": sorted(line.strip() for family in ("-4", "-6") for line in self.run("ip", family, "route", "show").splitlines()),
             "neighbours": sorted(self.run("ip", "neigh", "show", "nud", "permanent").splitlines()),
-            "nftables": self.run("nft", "-s", "list", "ruleset"),
+            "nftables": "".join(self.run("nft", "-s", "list", *table.split()) for table in self.tables()),
             "sysctl": self.run("sysctl", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.eth1.rp_filter"),
             "files": {str(path.relative_to(self.root)): (path.read_text(), oct(path.stat().st_mode)) if path.is_file() else "directory"
                       for path in sorted(self.root.rglob("*"))},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of family ``inet``, replaced whole in one nftables transaction.
+"""Tables (``<family> <name>``), each replaced whole in one nftables transaction.
 
 Whether a table is still what was asked for cannot be told from its text: nft prints rules in its own normal form, which changes from
 version to version. So the table itself carries what it was made from, as the name of an empty chain: a hash of the text that was asked
@@ -59,22 +59,22 @@ def is_current(body: Optional[str], wanted: str) -> bool:
 
 
 def body(table: str) -> Optional[str]:
-    """What ``table inet <table>`` holds, stateless; None if there is no such table, or no nft."""
+    """What ``table`` holds, stateless; None if there is no such table, or no nft."""
     try:
-        result = _nft(["-s", "list", "table", "inet", table])
+        result = _nft(["-s", "list", "table", *table.split()])
     except FileNotFoundError:
         return None
     if result.returncode:
         if "No such file or directory" in result.stderr:
             return None
-        raise SluiceError(f"nft could not list table inet {table}: {result.stderr.strip()}")
+        raise SluiceError(f"nft could not list table {table}: {result.stderr.strip()}")
     return normal(result.stdout.partition("{\n")[2].rpartition("}")[0])
 
 
 def _transaction(table: str, text: Optional[str]) -> str:
     # `add` first: `delete` of a table that is not there fails, and `destroy` needs nft 1.0.7.
-    lines = f"add table inet {table}\ndelete table inet {table}\n"
-    return lines if text is None else f"{lines}table inet {table} {{\n{text}\n}}\n"
+    lines = f"add table {table}\ndelete table {table}\n"
+    return lines if text is None else f"{lines}table {table} {{\n{text}\n}}\n"
 
 
 def _load(table: str, text: str, *, check: bool = False) -> None:
@@ -83,7 +83,7 @@ def _load(table: str, text: str, *, check: bool = False) -> None:
     except FileNotFoundError as error:
         raise SluiceError("the command `nft` is not on this node; install the package nftables") from error
     if result.returncode:
-        raise SluiceError(f"nft refused table inet {table}, nothing of it was changed: {result.stderr.strip()}")
+        raise SluiceError(f"nft refused table {table}, nothing of it was changed: {result.stderr.strip()}")
 
 
 def check(table: str, text: str) -> None:
@@ -95,7 +95,7 @@ def replace(table: str, text: str) -> None:
     """Makes the table so in one transaction: packets meet the old rules or the new ones, never none."""
     _load(table, _transaction(table, text))
     if not _MARKER.search(text):
-        _load(table, f"add chain inet {table} {MARKER_PREFIX}{_hash(text)}_{_hash(body(table) or '')}\n")
+        _load(table, f"add chain {table} {MARKER_PREFIX}{_hash(text)}_{_hash(body(table) or '')}\n")
 
 
 def delete(table: str) -> None:

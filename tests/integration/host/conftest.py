@@ -57,7 +57,7 @@ def config() -> dict[str, Any]:
             "}\n"
             "chain forward {\n  type filter hook forward priority 0; policy drop;\n"
             '  iifname "sluice-gw0" accept\n  ct state established,related accept\n}\n'
-        )},
+        ), "netdev sluice": 'chain transport {\n  type filter hook ingress device "eth1" priority -500; policy drop;\n}\n'},
         "files": {
             "/etc/sluice/flows.txt": {"content": "table=0 actions=drop\n"},
             "/etc/cni/net.d/10-sluice.conflist": {"content": "{}\n", "mode": "0600"},

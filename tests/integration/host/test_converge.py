@@ -109,7 +109,8 @@ def test_drift_is_found_and_repaired(node: Node, config: dict[str, Any], drift: 
 
 def test_others_routes_neighbours_and_tables_stay(node: Node, config: dict[str, Any]) -> None:
     # On a link whose MAC does not change: the kernel itself forgets the neighbours of one that does.
-    node.ip("link set br-transport up", "route add 203.0.113.0/24 dev br-transport", "neigh add 10.10.0.9 lladdr 0a:00:00:00:00:09 dev eth1")
+    node.ip("link set br-transport up", "route add 203.0.113.0/24 dev br-transport",
+            "neigh add 10.10.0.9 lladdr 0a:00:00:00:00:09 dev br-transport")
     node.run("nft", "add table inet theirs")
     done(node.engine(config))
     state = node.state()

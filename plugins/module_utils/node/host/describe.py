@@ -21,7 +21,7 @@ def _link(name: str, link: Optional[Link], managed: Link) -> list[str]:
 def _table(name: str, text: Optional[str]) -> list[str]:
     if text is None:
         return []
-    return [f"table inet {name} {{", *(f"\t{line}" for line in normal(unmarked(text)).splitlines()), "}"]
+    return [f"table {name} {{", *(f"\t{line}" for line in normal(unmarked(text)).splitlines()), "}"]
 
 
 def _unit(name: str, unit: Optional[Unit], managed: Unit) -> list[str]:

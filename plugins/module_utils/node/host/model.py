@@ -89,7 +89,7 @@ class Host:
     routes: Optional[tuple[Route, ...]] = None
     neighbours: Optional[tuple[Neighbour, ...]] = None
     nftables: Mapping[str, Optional[str]] = field(default_factory=dict)
-    """Text of ``table inet <name>`` without its wrapper."""
+    """``<family> <name>`` of a table: its text without the wrapper."""
     files: Mapping[str, Optional[File]] = field(default_factory=dict)
     units: Mapping[str, Optional[Unit]] = field(default_factory=dict)
 

@@ -15,7 +15,7 @@ SECTIONS = ("sysctl", "links", "routes", "neighbours", "nftables", "files", "uni
 _LINK_NAME = re.compile(r"[^\s/:%]{1,15}")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _SYSCTL_KEY = re.compile(r"[A-Za-z0-9_-]+([./][^\s./=][^\s./=]*)+")
-_TABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_TABLE = re.compile(r"(inet |ip |ip6 |arp |bridge |netdev )?[A-Za-z][A-Za-z0-9_]{0,63}")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|socket|target|timer|path|mount)")
 _MODE = re.compile(r"0?[0-7]{3,4}")
 _MISSING = object()
@@ -240,15 +240,15 @@ def _nftables(read: _Reader, value: Any) -> dict[str, Optional[str]]:
     for name, text in read.mapping("nftables", value).items():
         path = f"nftables.{name}"
         if not _TABLE.fullmatch(name):
-            read.refuse(path, "is not a table name", "letters, digits and _, starting with a letter")
+            read.refuse(path, "is not a table name", "`<family> <name>` such as `inet sluice`; without a family it is inet")
         if not isinstance(text, str):
             read.refuse(path, f"is {_kind(text)}", "the text of the table, without its wrapper")
         elif _unbalanced(text):
-            read.refuse(path, "braces do not match", "the text of the table, without its wrapper `table inet … { }`")
+            read.refuse(path, "braces do not match", "the text of the table, without its wrapper `table … { }`")
         elif MARKER_PREFIX in text:
             read.refuse(path, f"a name starts with {MARKER_PREFIX}, which Sluice uses itself", "another name")
         else:
-            wanted[name] = text
+            wanted[name if " " in name else f"inet {name}"] = text
     return wanted
 
 
