@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Callable, Sequence
+from typing import Sequence
 
 from ..errors import SluiceError
 
-USAGE = "usage: sluice.pyz restore | version"
+USAGE = "usage: sluice.pyz restore | run-pod POD | clear-pod POD | standin NAME [TCP/PORT | UDP/PORT]... | version"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -17,21 +17,31 @@ def main(arguments: Sequence[str]) -> int:
     if "CNI_COMMAND" in os.environ:
         from .cni.plugin import main as plugin
         return plugin(os.environ, sys.stdin, sys.stdout)
-    if list(arguments) == ["version"]:
-        from .. import __version__
-        print(__version__)
-        return 0
-    if list(arguments) == ["restore"]:
-        from .restore import restore
-        return _told(restore)
-    print(USAGE, file=sys.stderr)
-    return 2
-
-
-def _told(command: Callable[[], None]) -> int:
     try:
-        command()
+        return _command(arguments)
     except SluiceError as error:
         print(error, file=sys.stderr)
         return 1
+
+
+def _command(arguments: Sequence[str]) -> int:
+    command, count = (arguments[0] if arguments else ""), len(arguments) - 1
+    if (command, count) == ("restore", 0):
+        from .restore import restore
+        restore()
+    elif (command, count) == ("run-pod", 1):
+        from .pod_command import run_pod
+        run_pod(arguments[1])
+    elif (command, count) == ("clear-pod", 1):
+        from .pod_command import clear_pod
+        clear_pod(arguments[1])
+    elif command == "standin" and count >= 1:
+        from .standin import main as standin
+        return standin(arguments[1:])
+    elif (command, count) == ("version", 0):
+        from .. import __version__
+        print(__version__)
+    else:
+        print(USAGE, file=sys.stderr)
+        return 2
     return 0
