@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Controller side of sluice.fabric.compile: the whole fabric at once, from the hosts' variables and facts."""
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Mapping
+
+from ansible import constants
+from ansible.plugins.action import ActionBase
+from ansible_collections.sluice.fabric.plugins.module_utils import zipapp_build
+from ansible_collections.sluice.fabric.plugins.module_utils.compile.artifacts import write_files
+from ansible_collections.sluice.fabric.plugins.module_utils.compile.inventory import Compiled, compile_inventory
+from ansible_collections.sluice.fabric.plugins.module_utils.compile.paths import program_paths
+from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
+from ansible_collections.sluice.fabric.plugins.module_utils.intent.objects import unenforced
+
+GROUP = "sluice_nodes"
+OBSERVED = ("interfaces", "routes", "architecture", "bridges")
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Compile, and write what changed; in check mode to a folder that goes with this run of Ansible."""
+
+    _requires_connection = False
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _, arguments = self.validate_argument_spec({"facts_variable": {"type": "str", "default": "node_facts_result"}})
+        hosts = {name: _host(variables["hostvars"][name], arguments["facts_variable"]) for name in variables["groups"].get(GROUP, ())}
+        base_dir = variables.get("inventory_dir") or os.getcwd()
+        cluster_vars = hosts[min(hosts)]["vars"] if hosts else {}
+        try:
+            compiled = compile_inventory(cluster_vars, hosts, str(base_dir))
+            directory = self._keep(compiled)
+            engine = _engine()
+        except SluiceError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        state = compiled.state
+        for warning in (*compiled.warnings, *unenforced(state.services, state.network_policies, state.ingresses)):
+            self._display.warning(warning)
+        result.update(
+            changed=bool(compiled.changed),
+            directory=str(compiled.directory),
+            programs=program_paths(compiled.state, directory),
+            engine=engine,
+            files=[str(path) for path in compiled.changed])
+        if self._task.diff:
+            result["diff"] = [_difference(compiled, path) for path in compiled.changed]
+        return result
+
+    def _keep(self, compiled: Compiled) -> Path:
+        """Write what changed; gives the folder in which this run finds the programs."""
+        directory = compiled.directory
+        files = {path: compiled.files[path] for path in compiled.changed if path in compiled.files}
+        if self._task.check_mode:
+            directory = Path(tempfile.mkdtemp(prefix="sluice-artifacts-", dir=constants.DEFAULT_LOCAL_TMP))
+            write_files({directory / path.relative_to(compiled.directory): text for path, text in compiled.files.items()
+                         if path != compiled.allocations})
+        else:
+            write_files(files, [path for path in compiled.changed if path not in compiled.files])
+        return directory
+
+
+def _engine() -> dict[str, str]:
+    """The engine for the nodes in a folder of this run, under its name as a CNI plugin and as a command, and its checksum."""
+    zipapp = zipapp_build.build_zipapp(Path(zipapp_build.__file__).parent)
+    directory = Path(tempfile.mkdtemp(prefix="sluice-engine-", dir=constants.DEFAULT_LOCAL_TMP))
+    for name in ("sluice", "sluice.pyz"):
+        (directory / name).write_bytes(zipapp.content)
+    return {"directory": str(directory), "sha256": zipapp.sha256}
+
+
+def _host(hostvars: Mapping[str, Any], facts_variable: str) -> dict[str, Any]:
+    facts = hostvars.get(facts_variable) or {}
+    return {
+        "vars": {name: hostvars[name] for name in hostvars if name.startswith("sluice_")},
+        "facts": {name: facts[name] for name in OBSERVED if name in facts},
+    }
+
+
+def _difference(compiled: Compiled, path: Path) -> dict[str, str]:
+    return {"before_header": str(path), "before": compiled.before.get(path, ""),
+            "after_header": str(path), "after": compiled.files.get(path, "")}

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From an inventory to all of its files: allocations, artifacts, and what the nodes said of themselves."""
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Collection, Mapping
+
+from ..errors import SluiceError
+from ..intent.load import Intent, load
+from ..intent.state import ClusterState
+from ..plan.allocations_file import read_allocations, render_allocations
+from ..plan.plan import plan
+from .artifacts import artifact_files, read_files
+from .program import json_text
+
+FACTS_FILE = "facts.json"
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What an inventory compiles to, beside what its files say now."""
+
+    state: ClusterState
+    directory: Path
+    """Where the cluster's artifacts are."""
+    allocations: Path
+    files: Mapping[Path, str]
+    """Every file there has to be, with its text."""
+    before: Mapping[Path, str]
+    """Every file that there is."""
+    warnings: tuple[str, ...]
+
+    @property
+    def changed(self) -> list[Path]:
+        """Files to write, or to remove because they are in ``before`` alone."""
+        return sorted(path for path in {*self.files, *self.before} if self.files.get(path) != self.before.get(path))
+
+
+def compile_inventory(
+    cluster_vars: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]], base_dir: str, extra_known: Collection[str] = ()
+) -> Compiled:
+    """Load, plan and compile an inventory; reads its files, writes none.
+
+    ``hosts``: name to ``{"vars": …, "facts": …}``. A host without facts (it is beyond --limit, or does not answer) is compiled
+    from those that it had when it was last seen. Raises InputError with all problems.
+    """
+    artifacts_dir, cluster_name = _places(cluster_vars, base_dir)
+    facts_file = artifacts_dir / cluster_name / FACTS_FILE
+    seen = _read_json(facts_file)
+    hosts = {name: {"vars": host["vars"], "facts": host["facts"] or seen.get(name)} for name, host in hosts.items()}
+    intent = load(cluster_vars, hosts, base_dir, extra_known)
+    allocations = Path(intent.allocations_file)
+    state, planned, warnings = plan(intent, read_allocations(allocations))
+    directory = Path(intent.artifacts_dir) / intent.cluster.name
+    files = {directory / path: text for path, text in artifact_files(state)}
+    files[directory / FACTS_FILE] = json_text({name: _transport_facts(intent, name, hosts[name]["facts"]) for name in sorted(hosts)})
+    files[allocations] = render_allocations(planned)
+    before = {directory / path: text for path, text in read_files(directory).items()} if directory.is_dir() else {}
+    if allocations.is_file():
+        before[allocations] = allocations.read_text(encoding="utf-8")
+    return Compiled(state, directory, allocations, files, before, (*intent.warnings, *warnings))
+
+
+def _places(cluster_vars: Mapping[str, Any], base_dir: str) -> tuple[Path, str]:
+    return Path(base_dir, str(cluster_vars.get("sluice_artifacts_dir") or "artifacts")), str(cluster_vars.get("sluice_cluster_name") or "sluice")
+
+
+def _transport_facts(intent: Intent, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a node's facts that its program depends on, in the form in which they are read again."""
+    transport = intent.nodes[name].transport
+    return {
+        "interfaces": {transport.interface: {"addresses": list(transport.addresses), "mtu": transport.mtu}},
+        "routes": [{"destination": route.destination, "via": route.via, "device": transport.interface} for route in transport.routes],
+        "architecture": facts.get("architecture", ""),
+    }
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SluiceError(f"{path} cannot be read: {error}; remove it and run on all nodes, which writes it anew") from error
+    return dict(found)
