@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a bridge has or is to have in flows, groups and meters, as the bytes in which two of them are compared."""
+from __future__ import annotations
+
+from typing import Callable, Iterable, Mapping, NamedTuple, Optional, TypeVar
+
+from ..errors import InputError, Problem, SluiceError
+from .flow import FLAGS, Flow, parse_flow, render_flow
+from .openflow.actions import ActionEncoder
+from .openflow.actions_text import ActionDecoder
+from .openflow.groups import Group, format_group, parse_group
+from .openflow.match import MatchEncoder, decode_match
+from .openflow.messages import FlowEntry, flow_key, flow_value
+from .openflow.meters import Meter, format_meter, parse_meter
+
+_FLAG_BITS = {"send_flow_rem": 1, "no_packet_counts": 8, "no_byte_counts": 16}
+_T = TypeVar("_T")
+
+
+class Owner(NamedTuple):
+    """Whose flows they are: those with ``cookie & mask == value``. The default owns everything."""
+
+    value: int = 0
+    mask: int = 0
+
+    def owns(self, cookie: int) -> bool:
+        """Whether a flow with this cookie is the owner's."""
+        return cookie & self.mask == self.value
+
+    def __str__(self) -> str:
+        return f"{self.value:#x}/{self.mask:#x}"
+
+
+class Program(NamedTuple):
+    """Flows (value by key, see `FlowEntry`), and groups and meters by id; None for those that are not managed."""
+
+    flows: dict[bytes, bytes]
+    groups: Optional[dict[int, Group]] = None
+    meters: Optional[dict[int, Meter]] = None
+
+
+def parse_owner(text: str) -> Owner:
+    """``value/mask`` or a value (then every bit counts). Raises SluiceError if it is neither."""
+    value_text, slash, mask_text = text.partition("/")
+    try:
+        value, mask = int(value_text, 0), int(mask_text, 0) if slash else (1 << 64) - 1
+    except ValueError:
+        value = mask = -1
+    if not (0 <= value < 1 << 64 and 0 <= mask < 1 << 64):
+        raise SluiceError(f"cookie: '{text}' is not a cookie; expected a form like 0x51c3000000000000/0xffff000000000000")
+    if value & ~mask:
+        raise SluiceError(f"cookie: '{text}' has bits set outside its mask, so no flow could have it")
+    return Owner(value, mask)
+
+
+def parse_tables(tables: Mapping[object, object]) -> dict[int, str]:
+    """The names of tables by number, from a mapping whose keys may be text (as JSON has them).
+
+    Raises SluiceError if it is no such mapping.
+    """
+    names: dict[int, str] = {}
+    for key, name in tables.items():
+        text = str(key)
+        if not text.isdigit() or int(text) > 254:
+            raise SluiceError(f"tables: '{text}' is not the number of a table; expected 0 to 254")
+        if not isinstance(name, str) or not name or name.isdigit() or any(character in name for character in ", \t()=/"):
+            raise SluiceError(f"tables: '{name}' cannot be the name of table {text}")
+        if name in names.values():
+            raise SluiceError(f"tables: the name '{name}' is given twice")
+        names[int(text)] = name
+    return names
+
+
+def encode_program(flows: Iterable[str | Flow], groups: Optional[Iterable[str]], meters: Optional[Iterable[str]],
+                   tables: Mapping[int, str], owner: Owner = Owner()) -> Program:  # noqa: B008 - immutable
+    """The program that lines (or flows) describe. Blank lines and those that begin with ``#`` are skipped.
+
+    Raises InputError with everything that is wrong: what cannot be read, a flow, group or meter given twice, a flow with a cookie
+    that is not the owner's.
+    """
+    actions = ActionEncoder({name: number for number, name in tables.items()})
+    problems: list[Problem] = []
+    encoded = _encode_flows(flows, actions, owner, problems)
+    parsed_groups = None if groups is None else _parse_all("groups", groups, lambda text: parse_group(text, actions), problems)
+    parsed_meters = None if meters is None else _parse_all("meters", meters, parse_meter, problems)
+    if problems:
+        raise InputError(problems)
+    return Program(encoded, parsed_groups, parsed_meters)
+
+
+class Renderer:
+    """Gives what a switch has back as text."""
+
+    def __init__(self, tables: Mapping[int, str]) -> None:
+        self._decoder = ActionDecoder(tables)
+
+    def flow(self, key: bytes, value: bytes) -> Flow:
+        """The flow of an entry."""
+        idle, hard, flags, importance = (int.from_bytes(value[start:start + 2], "big") for start in (0, 2, 4, 6))
+        return Flow(self._decoder.table(key[0]), int.from_bytes(key[2:4], "big"), decode_match(key[4:]),
+                    self._decoder.instructions(value[16:]), int.from_bytes(value[8:16], "big"), idle, hard, importance,
+                    tuple(name for name in FLAGS if flags & _FLAG_BITS[name]))
+
+    def line(self, entry: FlowEntry) -> str:
+        """The line of an entry."""
+        return render_flow(self.flow(*entry))
+
+    def lines(self, program: Program) -> list[str]:
+        """All of a program: meters, groups, then flows by table, falling priority and match."""
+        return ([self.meter(identifier, meter) for identifier, meter in sorted((program.meters or {}).items())]
+                + [self.group(identifier, group) for identifier, group in sorted((program.groups or {}).items())]
+                + [self.line(FlowEntry(key, program.flows[key])) for key in sorted(program.flows, key=flow_order)])
+
+    def group(self, identifier: int, group: Group) -> str:
+        """The line of a group."""
+        return format_group(identifier, group, self._decoder)
+
+    def meter(self, identifier: int, meter: Meter) -> str:
+        """The line of a meter."""
+        return format_meter(identifier, meter)
+
+
+def flow_order(key: bytes) -> tuple[int, int, bytes]:
+    """Sorts flows as a switch tries them: by table, then the highest priority first."""
+    return key[0], -int.from_bytes(key[2:4], "big"), key[4:]
+
+
+def _encode_flows(flows: Iterable[str | Flow], actions: ActionEncoder, owner: Owner, problems: list[Problem]) -> dict[bytes, bytes]:
+    encoded: dict[bytes, bytes] = {}
+    encode_match, encode_actions, table_number = MatchEncoder().encode, actions.encode, actions.table
+    tables: dict[str, int] = {}
+    for number, given in enumerate(flows, 1):
+        if isinstance(given, str):
+            given = given.strip()
+            if not given or given[0] == "#":
+                continue
+        try:
+            table, priority, match, tokens, cookie, idle, hard, importance, flags = given if isinstance(given, Flow) else parse_flow(given)
+            if table not in tables:
+                tables[table] = table_number(table)
+            key = flow_key(tables[table], priority, encode_match(match))
+            bits = sum(_FLAG_BITS[flag] for flag in flags) if flags else 0
+            value = flow_value(idle, hard, bits, importance, cookie, encode_actions(tokens))
+            if cookie & owner.mask != owner.value:
+                raise SluiceError(f"the cookie {cookie:#x} is not one of the owner's ({owner})")
+            if key in encoded:
+                raise SluiceError("another flow with the same table, priority and match is given before it")
+            encoded[key] = value
+        except SluiceError as error:
+            problems.append(Problem("flows", f"line {number}", str(given), str(error)))
+    return encoded
+
+
+def _parse_all(what: str, lines: Iterable[str], parse: Callable[[str], tuple[int, _T]], problems: list[Problem]) -> dict[int, _T]:
+    parsed: dict[int, _T] = {}
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        try:
+            identifier, item = parse(text)
+            if identifier in parsed:
+                raise SluiceError(f"the id {identifier} is given twice")
+            parsed[identifier] = item
+        except SluiceError as error:
+            problems.append(Problem(what, f"line {number}", text, str(error)))
+    return parsed
