@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from . import cgroups, network
-from .access import make_key
+from .access import hang_up, make_key
 from .command import succeeds
 from .files import discard, unfinished, whole, write
 from .process import start_detached
@@ -131,6 +131,7 @@ def start(lab: Lab, node: Node, material: Material) -> None:
 
 def stop(lab: Lab, name: str) -> None:
     """Cut ``name``'s power."""
+    hang_up(lab, name)
     cgroups.end(group(lab, name))
     for command in network.node_removal_commands(lab, name):
         succeeds(command)

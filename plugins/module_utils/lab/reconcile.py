@@ -166,8 +166,8 @@ def _desired(lab: Lab, material: Material) -> dict[str, Any]:
 def _do(step: Step, lab: Lab, material: Material, echo_source: str) -> None:
     nodes = {node.name: node for node in lab.nodes}
     actions: dict[str, Callable[[], object]] = {
-        "remove": lambda: (access.hang_up(lab, step.node), machine.remove(lab, step.node)),
-        "stop": lambda: (access.hang_up(lab, step.node), machine.stop(lab, step.node)),
+        "remove": lambda: machine.remove(lab, step.node),
+        "stop": lambda: machine.stop(lab, step.node),
         "build network": lambda: network.build(lab),
         "start outside": lambda: network.start_echo(lab, echo_source),
         "create": lambda: machine.create(lab, nodes[step.node], material),
