@@ -89,7 +89,7 @@ interfaces:
       type: dict
   sample: {gw0: {bridge: br-int, port: gw0, owner: sluice, ofport: 1, link_state: up, admin_state: up, mtu: 1450}}
 ovs_version:
-  description: The version of ovs-vswitchd; V(null) where Open vSwitch is not installed.
+  description: The version of Open vSwitch as its start script recorded it; V(null) where it did not, or where it is not installed.
   returned: success
   type: str
   sample: 3.1.0

@@ -22,7 +22,7 @@ def conflicts(want: WantedSwitch, have: Switch, gone: Removal, state: str, owner
 def _foreign_ports(have: Switch, gone: Removal, owner: str) -> Iterator[Problem]:
     """A bridge takes its ports with it, and what the owner did not create never goes."""
     for name in sorted(gone.bridges):
-        foreign = [port for port, item in have.bridges[name].ports.items() if port != name and owner_of(item.values) != owner]
+        foreign = [port for port, item in sorted(have.bridges[name].ports.items()) if port != name and owner_of(item.values) != owner]
         if foreign:
             yield Problem("", f"bridge {name}", "", f"is to be removed, but has ports that {owner!r} did not create: {', '.join(foreign)}",
                           "them to be removed first, by whoever made them")

@@ -38,12 +38,12 @@ def managed(switch: Switch, want: WantedSwitch, gone: Removal) -> Config:
     wanted_bridges = {bridge.name: bridge for bridge in want.bridges}
     wanted_ports = {port.name: port for bridge in want.bridges for port in bridge.ports}
     bridges = []
-    for name, bridge in switch.bridges.items():
+    for name, bridge in sorted(switch.bridges.items()):
         if name in gone.bridges:
             bridges.append(_whole_bridge(bridge))
             continue
-        ports = [_whole_port(port) if (name, port.row.name) in gone.ports else _managed_port(port, wanted_ports[port.row.name])
-                 for port in bridge.ports.values() if (name, port.row.name) in gone.ports or port.row.name in wanted_ports]
+        ports = [_whole_port(port) if (name, at) in gone.ports else _managed_port(port, wanted_ports[at])
+                 for at, port in sorted(bridge.ports.items()) if (name, at) in gone.ports or at in wanted_ports]
         shown: Config = {"name": name}
         if name in wanted_bridges:
             shown.update(_given("Bridge", bridge.values, wanted_bridges[name].values))
@@ -66,7 +66,7 @@ def _managed_port(port: Port, wanted: WantedPort) -> Config:
     if wanted.interfaces is not None:
         given = {item.name: item.values for item in wanted.interfaces}
         shown["interfaces"] = [{"name": name, **_given("Interface", item.values, given[name])} if name in given else _whole_interface(item)
-                               for name, item in port.interfaces.items()]
+                               for name, item in sorted(port.interfaces.items())]
     return shown
 
 
