@@ -6,11 +6,12 @@ from typing import Any
 
 from ..compile.fabric import Fabric
 from ..intent.state import Node
+from ..node.units import NODE_UNIT, NODE_UNIT_FILE, NODE_UNIT_TEXT
 from .settings import gateway_link, nftables, peer_routes, sysctl, transport_links, transport_routes, tunnel_routes
 
 
 def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
-    """Input of sluice.fabric.host, apart from files and units, which are the role's."""
+    """Input of sluice.fabric.host, apart from the program's own files, which the role puts beside it."""
     cluster = fabric.state.cluster
     routes = transport_routes(node)
     if fabric.has_tunnels:
@@ -22,4 +23,7 @@ def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
         "links": [*transport_links(node), gateway_link(node, fabric.mtu)],
         "routes": routes,
         "nftables": nftables(node, cluster.pod_cidrs, cluster.masquerade),
+        # Enabled and not started: what it would do is what the run that enables it does.
+        "files": {NODE_UNIT_FILE: {"content": NODE_UNIT_TEXT}},
+        "units": {NODE_UNIT: {"enabled": True}},
     }
