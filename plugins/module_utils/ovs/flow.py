@@ -16,7 +16,7 @@ FLAGS = ("send_flow_rem", "no_packet_counts", "no_byte_counts")
 _STATISTICS = frozenset(("duration", "n_packets", "n_bytes", "idle_age", "hard_age"))
 _UNSIGNED = {"cookie": 64, "priority": 16, "idle_timeout": 16, "hard_timeout": 16, "importance": 16}
 _SEPARATORS = ", \t\r\n"
-_INNER_SEPARATORS = re.compile(r"[,\s]+")
+_NEEDLESS_SPACE = re.compile(r"(?<=[(,])\s+|\s+(?=[,)])")
 
 
 class Flow(NamedTuple):
@@ -137,7 +137,7 @@ def split_tokens(text: str) -> tuple[str, ...]:
 
 
 def _normalise(token: str) -> str:
-    return _INNER_SEPARATORS.sub(",", token).replace("(,", "(").replace(",)", ")")
+    return ",".join(_NEEDLESS_SPACE.sub("", token).split())
 
 
 def _unsigned(key: str, value: str) -> int:

@@ -15,6 +15,7 @@ from .wire import NXAST, OFPAT, action, nx_action, pad8, put_controller2, split_
 _APPLY, _WRITE, _CLEAR, _METADATA, _GOTO = 4, 3, 5, 2, 1
 _INSTRUCTION_ORDER = ("actions", "clear_actions", "write_actions", "write_metadata", "goto_table")
 _MAX_LENGTH = 0xFFFF
+_SAME_TABLE = 0xFF
 _REASONS = ("no_match", "action", "invalid_ttl", "action_set", "group", "packet_out")
 
 # The old actions that only set one field: what ovs-ofctl sends for them in OpenFlow 1.5.
@@ -131,9 +132,7 @@ class ActionEncoder:
         if tracked not in ("", "ct"):
             raise SluiceError("expected resubmit(port,table) or resubmit(port,table,ct)")
         port = parse_port(port_text) & 0xFFFF if port_text else PORTS["IN_PORT"] & 0xFFFF
-        if not table_text:
-            return nx_action(NXAST.RESUBMIT, struct.pack("!H4x", port))
-        table = self.table(table_text)
+        table = self.table(table_text) if table_text else _SAME_TABLE
         return nx_action(NXAST.RESUBMIT_TABLE_CT if tracked else NXAST.RESUBMIT_TABLE, struct.pack("!HB3x", port, table))
 
     def _ct(self, rest: str) -> bytes:
@@ -177,7 +176,10 @@ def _split_destination(rest: str) -> tuple[str, str]:
 def _set_field(rest: str) -> bytes:
     text, destination = _split_destination(rest)
     field = field_named(destination[:-2] if destination.endswith("[]") else destination)
-    return action(OFPAT.SET_FIELD, pad8(encode_oxm(field, *parse_value(field, text)), 4))
+    value, mask = parse_value(field, text)
+    if field.kind == "tun_flags":
+        mask = (1 << field.bits) - 1
+    return action(OFPAT.SET_FIELD, pad8(encode_oxm(field, value, mask), 4))
 
 
 def _load(rest: str) -> bytes:

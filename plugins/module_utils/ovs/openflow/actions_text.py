@@ -25,7 +25,7 @@ class ActionDecoder:
             OFPAT.SET_NW_TTL: lambda body: f"mod_nw_ttl:{body[0]}", OFPAT.DEC_NW_TTL: lambda body: "dec_ttl", OFPAT.SET_FIELD: _set_field,
             OFPAT.COPY_FIELD: _copy_field, OFPAT.METER: lambda body: f"meter:{_u32(body)}"}
         self._nicira: dict[int, Callable[[bytes], str]] = {
-            NXAST.RESUBMIT: lambda body: f"resubmit:{_port16(body)}", NXAST.POP_QUEUE: lambda body: "pop_queue",
+            NXAST.POP_QUEUE: lambda body: "pop_queue",
             NXAST.NOTE: lambda body: f"note:{body.hex('.')}", NXAST.RESUBMIT_TABLE: lambda body: self._resubmit(body, ""),
             NXAST.RESUBMIT_TABLE_CT: lambda body: self._resubmit(body, ",ct"), NXAST.OUTPUT_REG: _output_reg,
             NXAST.LEARN: lambda body: learn.decode_learn(body, False, self.table),
@@ -85,6 +85,8 @@ class ActionDecoder:
 
     def _resubmit(self, body: bytes, tracked: str) -> str:
         port = "" if _u16(body) == PORTS["IN_PORT"] & 0xFFFF else _port16(body)
+        if body[2] == 0xFF and not tracked:
+            return f"resubmit:{_port16(body)}"
         return f"resubmit({port},{self.table(body[2]) if body[2] != 0xFF else ''}{tracked})"
 
 

@@ -77,7 +77,7 @@ def decode_ct(body: bytes, table_name: Callable[[int], str], decode_actions: Cal
     for name, port in _HELPERS.items():
         if helper == port:
             parts.append(f"alg={name}")
-    return f"ct({','.join(parts)})" if parts else "ct"
+    return f"ct({','.join(parts)})"
 
 
 def _encode_nat(rest: str) -> bytes:
@@ -114,7 +114,6 @@ def _encode_range(text: str) -> tuple[int, bytes]:
 def _split_range(text: str) -> tuple[list[str], list[int]]:
     ports: list[int] = []
     if text.startswith("["):
-        # ovs-ofctl writes [first]-[last]:ports and [first-last]:ports alike.
         addresses, _, port_text = text.rpartition("]")
         addresses = addresses.replace("[", "").replace("]", "")
         if port_text and not port_text.startswith(":"):
@@ -128,13 +127,9 @@ def _split_range(text: str) -> tuple[list[str], list[int]]:
         ports = [int(port) for port in port_text.split("-")]
     if len(ports) > 2 or (ports and ports[0] > ports[-1]):
         raise ValueError(text)
-    if len(ports) == 2 and ports[0] == ports[1]:
-        ports.pop()
     ends = addresses.split("-") if addresses else []
     if len(ends) > 2:
         raise ValueError(text)
-    if len(ends) == 2 and ends[0] == ends[1]:
-        ends.pop()
     return ends, ports
 
 
@@ -157,7 +152,7 @@ def decode_nat(body: bytes) -> str:
     if kind:
         text = "-".join(addresses)
         if ports:
-            text = f"[{text}]" if ":" in text else text
+            text = "-".join(f"[{address}]" for address in addresses) if ":" in text else text
             text += ":" + "-".join(ports)
         parts.append(f"{kind}={text}" if text else kind)
     parts += [name for name in ("persistent", "hash", "random") if flags & _NAT_FLAGS[name]]

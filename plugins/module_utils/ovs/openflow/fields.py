@@ -49,7 +49,7 @@ _TABLE: tuple[tuple[str, int, str, Optional[tuple[int, int]], Optional[tuple[int
     ("actset_output", 32, "port", (OXM_OF, 43), None, "OXM_OF_ACTSET_OUTPUT"),
     ("eth_src", 48, "eth", (OXM_OF, 4), (NXM_OF, 2), "NXM_OF_ETH_SRC"),
     ("eth_dst", 48, "eth", (OXM_OF, 3), (NXM_OF, 1), "NXM_OF_ETH_DST"),
-    ("eth_type", 16, "hex4", (OXM_OF, 5), (NXM_OF, 3), "NXM_OF_ETH_TYPE"),
+    ("eth_type", 16, "hex", (OXM_OF, 5), (NXM_OF, 3), "NXM_OF_ETH_TYPE"),
     ("vlan_vid", 13, "dec", (OXM_OF, 6), None, "OXM_OF_VLAN_VID"),
     ("vlan_pcp", 3, "dec", (OXM_OF, 7), None, "OXM_OF_VLAN_PCP"),
     ("vlan_tci", 16, "hex", None, (NXM_OF, 4), "NXM_OF_VLAN_TCI"),

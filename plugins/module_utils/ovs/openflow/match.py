@@ -44,8 +44,8 @@ _PRINTED_FIRST = tuple(FIELDS[name] for name in (
     "packet_type", "pkt_mark", "recirc_id", "dp_hash", "conj_id", "actset_output", "ct_state", "ct_zone", "ct_mark", "ct_label",
     "ct_nw_src", "ct_ipv6_src", "ct_nw_dst", "ct_ipv6_dst", "ct_nw_proto", "ct_tp_src", "ct_tp_dst"))
 _PRINTED_AFTER_PROTOCOL = tuple(FIELDS[name] for name in (
-    *(f"xreg{i}" for i in range(8)), "metadata", "tun_id", "tun_flags", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst",
-    "tun_gbp_id", "tun_gbp_flags", "in_port_oxm", "vlan_vid", "vlan_pcp"))
+    *(f"xreg{i}" for i in range(8)), "tun_id", "tun_src", "tun_dst", "tun_ipv6_src", "tun_ipv6_dst", "tun_gbp_id", "tun_gbp_flags",
+    "tun_flags", "metadata", "in_port_oxm", "vlan_vid", "vlan_pcp", "eth_src", "eth_dst", "eth_type", "arp_spa", "arp_tpa"))
 
 # A condition on one field: value and mask as numbers. Its place in the match is the field's order.
 Term = tuple[Field, int, int]
@@ -226,6 +226,9 @@ def _format_terms(terms: dict[Field, tuple[int, int]]) -> list[str]:
             break
     for field in _PRINTED_AFTER_PROTOCOL:
         if field in terms:
+            if field.name == "vlan_vid" and terms[field] == (_CFI, _CFI) and FIELDS["vlan_pcp"] in terms:
+                del terms[field]  # dl_vlan_pcp says already that there is a tag
+                continue
             tokens += _format_later_term(field, *terms.pop(field))
     for field in sorted(terms, key=lambda field: field.order):
         tokens += _format_later_term(field, *terms[field])
@@ -241,7 +244,6 @@ def _format_later_term(field: Field, value: int, mask: int) -> list[str]:
     if field.name == "vlan_vid" and mask == 0x1FFF and value & _CFI:
         return [f"dl_vlan={value & 0xFFF}"]
     if field.name == "vlan_vid":
-        # dl_vlan_pcp says already that there is a tag, but nothing is lost by saying it.
         return [f"vlan_tci={value:#06x}/{mask:#06x}"]
     if field.name == "ip_dscp":
         return [f"nw_tos={value << 2}"]

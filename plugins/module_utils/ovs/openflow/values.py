@@ -61,7 +61,7 @@ def parse_value(field: Field, text: str) -> tuple[int, int]:
     """
     full = (1 << field.bits) - 1
     kind = field.kind
-    if kind in ("dec", "hex", "hex4"):
+    if kind in ("dec", "hex"):
         value_text, slash, mask_text = text.partition("/")
         value = parse_number(value_text, field.bits)
         mask = parse_number(mask_text, field.bits) if slash else full
@@ -103,10 +103,10 @@ def format_value(field: Field, value: int, mask: int) -> str:
         return _format_flags(field, value, mask)
     if kind == "packet_type":
         return f"({value >> 16},{value & 0xFFFF:#x})"
-    if kind in ("dec", "hex", "hex4"):
+    if kind in ("dec", "hex"):
         if mask != full:
             return f"{value:#x}/{mask:#x}"
-        return f"{value:d}" if kind == "dec" else f"{value:#x}" if kind == "hex" else f"0x{value:04x}"
+        return f"{value:d}" if kind == "dec" else f"{value:#x}"
     text = _format_address(kind, value, field.bytes)
     if mask == full:
         return text
@@ -140,6 +140,10 @@ def _format_address(kind: str, value: int, size: int) -> str:
 
 def _parse_flags(field: Field, text: str) -> tuple[int, int]:
     names = _FLAGS[field.kind]
+    if text[:1] not in "+-" and not text[:1].isdigit():
+        # Names joined by | are the whole field's value: what is not named is not set.
+        set_flags, _ = _parse_flags(field, "+" + text.replace("|", "+"))
+        return set_flags, (1 << len(names)) - 1
     if text[:1] not in "+-":
         value_text, slash, mask_text = text.partition("/")
         # What a flag field has no flags for must be zero: the switch takes the mask of the known flags for the whole field.
@@ -167,4 +171,6 @@ def _format_flags(field: Field, value: int, mask: int) -> str:
     names = _FLAGS[field.kind]
     if mask >> len(names):
         return f"{value:#x}/{mask:#x}" if mask != (1 << field.bits) - 1 else f"{value:#x}"
+    if mask == (1 << len(names)) - 1 and value and len(names) > 1:
+        return "|".join(name for bit, name in enumerate(names) if value >> bit & 1)
     return "".join(("+" if value >> bit & 1 else "-") + name for bit, name in enumerate(names) if mask >> bit & 1)

@@ -55,9 +55,9 @@ def put_controller2(max_length: int, controller: int, reason: int, userdata: byt
     """The action ``controller`` with properties; those with their default are left out, as Open vSwitch does."""
     properties = b""
     if max_length != 0xFFFF:
-        properties += struct.pack("!HHH2x", 0, 6, max_length)
+        properties += struct.pack("!HHH2x", 0, 8, max_length)
     if controller:
-        properties += struct.pack("!HHH2x", 1, 6, controller)
+        properties += struct.pack("!HHH2x", 1, 8, controller)
     if reason != 1:
         properties += struct.pack("!HHB3x", 2, 5, reason)
     if userdata:
