@@ -14,10 +14,10 @@ from ansible_collections.sluice.fabric.plugins.module_utils.compile.artifacts im
 from ansible_collections.sluice.fabric.plugins.module_utils.compile.inventory import Compiled, compile_inventory
 from ansible_collections.sluice.fabric.plugins.module_utils.compile.paths import program_paths
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
-from ansible_collections.sluice.fabric.plugins.module_utils.intent.objects import unenforced
 
 GROUP = "sluice_nodes"
 OBSERVED = ("interfaces", "routes", "architecture", "bridges")
+"""Those of a node's facts that the compile looks at."""
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -39,8 +39,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             engine = _engine()
         except SluiceError as error:
             return {**result, "failed": True, "msg": str(error)}
-        state = compiled.state
-        for warning in (*compiled.warnings, *unenforced(state.services, state.network_policies, state.ingresses)):
+        for warning in compiled.warnings:
             self._display.warning(warning)
         result.update(
             changed=bool(compiled.changed),

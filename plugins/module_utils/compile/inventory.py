@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any, Collection, Mapping
 
 from ..errors import SluiceError
-from ..intent.load import Intent, load
-from ..intent.state import ClusterState
-from ..plan.allocations_file import read_allocations, render_allocations
-from ..plan.plan import plan
+from ..intent.state import ClusterState, Node
+from ..plan.planner import make_state
 from .artifacts import artifact_files, read_files
 from .program import json_text
 
@@ -46,34 +44,27 @@ def compile_inventory(
     ``hosts``: name to ``{"vars": …, "facts": …}``. A host without facts (it is beyond --limit, or does not answer) is compiled
     from those that it had when it was last seen. Raises InputError with all problems.
     """
-    artifacts_dir, cluster_name = _places(cluster_vars, base_dir)
-    facts_file = artifacts_dir / cluster_name / FACTS_FILE
-    seen = _read_json(facts_file)
+    artifacts_dir = Path(base_dir, str(cluster_vars.get("sluice_artifacts_dir") or "artifacts"))
+    seen = _read_json(artifacts_dir / str(cluster_vars.get("sluice_cluster_name") or "sluice") / FACTS_FILE)
     hosts = {name: {"vars": host["vars"], "facts": host["facts"] or seen.get(name)} for name, host in hosts.items()}
-    intent = load(cluster_vars, hosts, base_dir, extra_known)
-    allocations = Path(intent.allocations_file)
-    state, planned, warnings = plan(intent, read_allocations(allocations))
-    directory = Path(intent.artifacts_dir) / intent.cluster.name
-    files = {directory / path: text for path, text in artifact_files(state)}
-    files[directory / FACTS_FILE] = json_text({name: _transport_facts(intent, name, hosts[name]["facts"]) for name in sorted(hosts)})
-    files[allocations] = render_allocations(planned)
+    made = make_state(cluster_vars, hosts, base_dir, extra_known)
+    directory = Path(made.artifacts_dir) / made.state.cluster.name
+    allocations = Path(made.allocations_file)
+    files = {directory / path: text for path, text in artifact_files(made.state)}
+    files[directory / FACTS_FILE] = json_text({name: _transport_facts(node) for name, node in made.state.nodes.items()})
+    files[allocations] = made.allocations
     before = {directory / path: text for path, text in read_files(directory).items()} if directory.is_dir() else {}
     if allocations.is_file():
         before[allocations] = allocations.read_text(encoding="utf-8")
-    return Compiled(state, directory, allocations, files, before, (*intent.warnings, *warnings))
+    return Compiled(made.state, directory, allocations, files, before, made.warnings)
 
 
-def _places(cluster_vars: Mapping[str, Any], base_dir: str) -> tuple[Path, str]:
-    return Path(base_dir, str(cluster_vars.get("sluice_artifacts_dir") or "artifacts")), str(cluster_vars.get("sluice_cluster_name") or "sluice")
-
-
-def _transport_facts(intent: Intent, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _transport_facts(node: Node) -> dict[str, Any]:
     """Those of a node's facts that its program depends on, in the form in which they are read again."""
-    transport = intent.nodes[name].transport
+    transport = node.transport
     return {
         "interfaces": {transport.interface: {"addresses": list(transport.addresses), "mtu": transport.mtu}},
         "routes": [{"destination": route.destination, "via": route.via, "device": transport.interface} for route in transport.routes],
-        "architecture": facts.get("architecture", ""),
     }
 
 
