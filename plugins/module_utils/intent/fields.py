@@ -144,6 +144,17 @@ class Fields:
         """The fields of a mapping inside, which where absent has none."""
         return self.mapping(name) or Fields(self.source, {}, self.where(name))
 
+    def names(self) -> tuple[str, ...]:
+        """The names of all fields, for a mapping whose keys are data."""
+        return tuple(map(str, self._value))
+
+    def children(self) -> Iterator[tuple[str, Fields]]:
+        """All fields of a mapping of mappings, with their names."""
+        for name in self.names():
+            child = self.mapping(name)
+            if child:
+                yield name, child
+
     def list(self, name: str) -> Sequence[object]:
         value = self.raw(name)
         if value is None:

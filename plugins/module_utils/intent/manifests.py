@@ -70,7 +70,7 @@ def _parse(name: str, content: bytes, documents: list[Document], problems: list[
         problems.append(Problem(f"{name}:{line}", "", "", "is not UTF-8 text", "a YAML or JSON manifest"))
         return
     values = _json_values(text) if name.endswith(".json") else None
-    for line, value in values if values is not None else _yaml_values(name, text, problems):
+    for line, value in values if values is not None else yaml_documents(name, text, problems):
         if isinstance(value, list):
             documents += (Document(f"{name}:{line}", item) for item in value)
         elif value is not None:
@@ -92,7 +92,7 @@ def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return value
 
 
-def _yaml_values(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[int, object]]:
+def yaml_documents(name: str, text: str, problems: list[Problem]) -> Iterator[tuple[int, object]]:
     """The documents up to the first that is not YAML, each with the line of its first key."""
     import yaml
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
+from functools import cache
 
 BRIDGE = "br-sluice"
 GATEWAY = "sluice-gw0"
@@ -21,7 +21,7 @@ SLOTS_MAX = 0x4000
 """No more host addresses of a node CIDR than this are used: an IPv6 /64 has more than ofports."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def network(cidr: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     return ipaddress.ip_network(cidr)
 

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``allocations.yml``: what has been given out, in a file that is committed beside the inventory, one line an object."""
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any, Mapping, Optional, Union
+
+from ..errors import Problem
+from ..intent.fields import Fields, Source, describe
+from ..intent.manifests import yaml_documents
+from ..intent.syntax import is_address
+from .addresses import OFPORT_FIRST_DYNAMIC, OFPORT_FIRST_POD
+
+HEADER = """\
+# Addresses, MACs and switch ports that Sluice has given to nodes and pods. Sluice writes this file; commit it with the inventory.
+# What is here never moves while its object lives. Remove a pod's line to have it placed and addressed anew.
+"""
+
+INTERFACE_LENGTH = 15
+"""Linux's IFNAMSIZ without the terminating zero."""
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9._/-]*")
+_YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
+_LINE = re.compile(r'(  )?("(?:[^"\\]|\\.)*"|[^\s"#:]+):(?: (.+))?')
+_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+
+
+@dataclass(frozen=True)
+class PodAllocation:
+    """What one pod has been given; a pod in the host's network has a node and nothing else."""
+
+    node: str
+    owner: str = ""
+    """kind/name of its workload; empty for a bare Pod."""
+    replica: Union[int, str, None] = None
+    """Which of the workload's pods it is: a number, or for a DaemonSet the node that it was made for."""
+    ips: tuple[str, ...] = ()
+    mac: str = ""
+    ofport: int = 0
+    interface: str = ""
+
+
+@dataclass(frozen=True)
+class Allocations:
+    """The content of the file; the empty one is what a new cluster has."""
+
+    cluster: str = ""
+    pod_cidrs: tuple[str, ...] = ()
+    node_prefix_lengths: tuple[int, ...] = ()
+    nodes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Node to its pod CIDRs, in the cluster's order."""
+    pods: Mapping[str, PodAllocation] = field(default_factory=dict)
+    """By ``namespace/name``."""
+
+
+def render(allocations: Allocations) -> str:
+    """The file's text: sorted, so that the same allocations give the same bytes and a change is a change of its own lines."""
+    lines = [
+        HEADER,
+        f"cluster: {_key(allocations.cluster)}\n",
+        f"pod_cidrs: {json.dumps(allocations.pod_cidrs)}\n",
+        f"node_prefix_lengths: {json.dumps(allocations.node_prefix_lengths)}\n",
+    ]
+    for title, section in (("nodes", allocations.nodes), ("pods", allocations.pods)):
+        lines.append(f"{title}:\n" if section else f"{title}: {{}}\n")
+        lines += [f"  {_key(name)}: {json.dumps(_plain(section[name]))}\n" for name in sorted(section)]
+    return "".join(lines)
+
+
+def _key(name: str) -> str:
+    return name if _is_plain(name) else json.dumps(name)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether YAML reads it as a string without quotes."""
+    return bool(_PLAIN.fullmatch(text)) and text.lower() not in _YAML_WORDS
+
+
+def _plain(value: object) -> object:
+    if not isinstance(value, PodAllocation):
+        return value
+    plain: dict[str, object] = {"node": value.node}
+    if value.owner:
+        plain.update(owner=value.owner, replica=value.replica)
+    if value.ips:
+        plain.update(ips=value.ips, mac=value.mac, ofport=value.ofport, interface=value.interface)
+    return plain
+
+
+def parse(text: str, file: str, problems: list[Problem]) -> Allocations:
+    """The allocations in a file's text, whose name is for messages; what is wrong with them goes to ``problems``."""
+    value: object = _parse_rendered(text)
+    if value is None:
+        values = [document for _line, document in yaml_documents(file, text, problems)]
+        value = values[0] if values else {}
+    if not isinstance(value, Mapping):
+        problems.append(Problem(file, "", "", describe(value), "the file as Sluice wrote it"))
+        return Allocations()
+    fields = Fields(Source(file, "", problems), value)
+    nodes = fields.inside("nodes")
+    allocations = Allocations(
+        fields.string("cluster"),
+        fields.strings("pod_cidrs"),
+        tuple(length for length in fields.list("node_prefix_lengths") if isinstance(length, int)),
+        {name: nodes.strings(name) for name in nodes.names()},
+        {name: _parse_pod(pod) for name, pod in fields.inside("pods").children()},
+    )
+    fields.no_others()
+    return allocations
+
+
+def _parse_pod(fields: Fields) -> PodAllocation:
+    fields.required("node", "the name of a node")
+    replica = fields.raw("replica")
+    if replica is not None and not isinstance(replica, (int, str)):
+        fields.problem("replica", describe(replica), "a number, or a node's name")
+        replica = None
+    pod = PodAllocation(
+        fields.string("node"),
+        fields.string("owner"),
+        replica,
+        fields.strings("ips", is_address),
+        fields.string("mac", check=lambda text: "" if _MAC.fullmatch(text) else "six bytes such as 0a:1b:2c:3d:4e:5f"),
+        fields.integer("ofport", 0, OFPORT_FIRST_POD, OFPORT_FIRST_DYNAMIC - 1),
+        fields.string("interface", check=_interface_name),
+    )
+    if pod.ips:
+        for name in ("mac", "ofport", "interface"):
+            fields.required(name, "what Sluice wrote")
+    fields.no_others()
+    return pod
+
+
+def _interface_name(text: str) -> str:
+    return "" if 0 < len(text) <= INTERFACE_LENGTH else f"at most {INTERFACE_LENGTH} characters"
+
+
+def _parse_rendered(text: str) -> Optional[dict[str, Any]]:
+    """The value of a file that is just as :func:`render` writes it, many times faster than by YAML; None if it is not."""
+    value: dict[str, Any] = {}
+    section: Optional[dict[str, Any]] = None
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        match = _LINE.fullmatch(line)
+        if match is None:
+            return None
+        indent, key, content = match.groups()
+        target = section if indent else value
+        try:
+            name = json.loads(key) if key.startswith('"') else key
+            if target is None or name in target:
+                return None
+            if not indent:
+                section = None
+            if content is not None:
+                target[name] = content if _is_plain(content) else json.loads(content)
+            elif indent:
+                return None
+            else:
+                section = target[name] = {}
+        except ValueError:
+            return None
+    return value
