@@ -94,7 +94,7 @@ def test_a_writer_that_never_stops_ends_the_run_with_nothing_changed(ovs: OvsSan
     turn = iter(range(1000))
     between(monkeypatch, lambda: ovs.vsctl("set", "Bridge", "br0", f"other_config:n={next(turn)}"))
     with pytest.raises(SluiceError, match="nothing was changed: .*timed out"):
-        run(ovs, {"bridges": [{"name": "br0", "fail_mode": "secure", "other_config": {}}]})
+        run(ovs, {"bridges": [{"name": "br0", "fail_mode": "secure", "other_config": {"ours": "1"}}]})
     assert next(turn) == ATTEMPTS
     assert "fail_mode" not in contents(ovs)[0]["bridges"][0]
 
