@@ -53,6 +53,17 @@ def parse_owner(text: str) -> Owner:
     return Owner(value, mask)
 
 
+def as_lines(name: str, given: object) -> Optional[list[str]]:
+    """The lines of an option that takes one text or a list of lines; None without it. Raises SluiceError for anything else."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return given.splitlines()
+    if not isinstance(given, (list, tuple)) or not all(isinstance(line, str) for line in given):
+        raise SluiceError(f"{name}: expected a text with one entry a line, or a list of such lines")
+    return list(given)
+
+
 def parse_tables(tables: Mapping[object, object]) -> dict[int, str]:
     """The names of tables by number, from a mapping whose keys may be text (as JSON has them).
 

@@ -1,0 +1,196 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: Apache-2.0
+"""Ansible module sluice.fabric.flows."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flows
+short_description: Make a bridge's OpenFlow flows, groups and meters what a program says
+version_added: 0.1.0
+author: Sluice contributors (@sluice)
+description:
+  - Reads a bridge's flows, compares them with O(flows), and makes the difference in one atomic OpenFlow bundle, so that no packet
+    meets a part of the change. Where nothing differs, nothing is written.
+  - Reads again afterwards, and fails if the switch does not have what it took.
+  - On an error nothing is changed, and the message names the flows that the switch refused.
+  - Speaks OpenFlow 1.5 itself. It needs neither ovs-ofctl nor python3-openvswitch on the node.
+options:
+  bridge:
+    description: The name of the bridge.
+    type: str
+    required: true
+  flows:
+    description:
+      - The flows, in the syntax of ovs-ofctl(8), as one text with a flow a line, or as a list of lines.
+        Blank lines and lines that begin with C(#) are skipped.
+      - C(table), C(priority), C(cookie), C(idle_timeout), C(hard_timeout), C(importance), C(send_flow_rem), C(no_packet_counts)
+        and C(no_byte_counts) are known beside the match and C(actions).
+      - Tables, also those in C(goto_table), C(resubmit), C(ct) and C(learn), may be given by the names in O(tables). Ports are numbers, or
+        reserved names like C(LOCAL) and C(IN_PORT).
+      - All that is wrong in it is reported at once, before anything is changed. Two flows with the same table, priority and
+        match are refused.
+      - Required with O(state=overridden).
+    type: raw
+  groups:
+    description:
+      - The groups, in the syntax of ovs-ofctl(8) for OpenFlow 1.5, as one text with a group a line, or as a list of lines.
+      - If absent, groups are not managed. Groups carry no cookie. With O(state=overridden), the bridge has exactly these.
+    type: raw
+  meters:
+    description:
+      - The meters, in the syntax of ovs-ofctl(8), as one text with a meter a line, or as a list of lines.
+      - If absent, meters are not managed. Meters carry no cookie. With O(state=overridden), the bridge has exactly these.
+      - Open vSwitch takes no meters in a bundle. New and changed ones are made before it and undone if it fails,
+        and those that go are removed after it.
+    type: raw
+  tables:
+    description: Names of tables by number, for O(flows) and O(groups), and for what is returned.
+    type: dict
+    default: {}
+  cookie:
+    description:
+      - Whose flows are managed, as C(value/mask). Flows whose cookie is another one under the mask are neither compared nor touched,
+        and O(flows) may have no such cookie. A flow that would replace one of them is refused.
+      - The default is every flow of the bridge. Give it if there are C(learn) actions or other programs, with a mask that leaves
+        their flows alone.
+    type: str
+    default: "0/0"
+  state:
+    description:
+      - V(overridden) makes the managed flows exactly O(flows).
+      - V(merged) adds O(flows), or replaces those with the same table, priority and match, and leaves everything else.
+      - V(deleted) removes the managed flows with the table, priority and match of one of O(flows), and O(groups) and O(meters) by
+        their number. With none of them given, it removes all the managed flows.
+    type: str
+    choices: [overridden, merged, deleted]
+    default: overridden
+  socket:
+    description:
+      - Where the bridge speaks OpenFlow, as C(unix:path) or C(tcp:host:port).
+      - The default is the bridge's management socket C(/var/run/openvswitch/<bridge>.mgmt).
+    type: str
+  timeout:
+    description: How many seconds ovs-vswitchd may leave a request without an answer.
+    type: int
+    default: 10
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying target.
+    support: full
+    details: Where Open vSwitch is not installed or not running, or the bridge does not exist yet, the prediction starts from no flows.
+  diff_mode:
+    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: full
+  idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    support: partial
+    details: Flows that expire, or that C(learn) adds under the managed cookies, are made good by every run.
+seealso:
+  - module: sluice.fabric.flows_info
+  - module: sluice.fabric.switch
+"""
+
+EXAMPLES = r"""
+- name: Exactly these flows on a bridge
+  sluice.fabric.flows:
+    bridge: br-int
+    tables:
+      0: classify
+      10: output
+    flows: |
+      # ARP is flooded, IPv4 goes where table 10 says
+      table=classify, priority=100,arp actions=NORMAL
+      table=classify, priority=100,ip actions=goto_table:output
+      table=output, priority=100,ip,nw_dst=10.0.0.2 actions=output:2
+      table=output, priority=0 actions=drop
+
+- name: A program from a file, of which only its own flows are managed
+  sluice.fabric.flows:
+    bridge: br-int
+    cookie: 0x51c3000000000000/0xffff000000000000
+    flows: "{{ lookup('ansible.builtin.file', 'flows.txt') }}"
+
+- name: A load balancer with a group
+  sluice.fabric.flows:
+    bridge: br-int
+    state: merged
+    groups:
+      - group_id=1,type=select,selection_method=dp_hash,bucket=actions=output:2,bucket=actions=output:3
+    flows:
+      - priority=200,tcp,tp_dst=80 actions=group:1
+
+- name: No flows at all
+  sluice.fabric.flows:
+    bridge: br-int
+    state: deleted
+"""
+
+RETURN = r"""
+added:
+  description: How many flows, groups and meters were added.
+  returned: success
+  type: int
+  sample: 2
+removed:
+  description: How many flows, groups and meters were removed.
+  returned: success
+  type: int
+  sample: 0
+modified:
+  description:
+    - How many flows, groups and meters were replaced, since they differed in something other than table, priority and match,
+      or the number.
+  returned: success
+  type: int
+  sample: 1
+plan:
+  description:
+    - The changes, at most 100 lines of them. C(-) precedes what goes, C(+) what comes, and what is modified has both.
+    - The diff has all the lines.
+  returned: success
+  type: list
+  elements: str
+  sample: ["+ cookie=0x0, table=classify, priority=100,arp actions=NORMAL"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.flow_apply import STATES, apply_program, plan_lines
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.openflow.connection import socket_address
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.program import as_lines, encode_program, parse_owner, parse_tables
+
+PLAN_LINES = 100
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "bridge": {"type": "str", "required": True},
+            "flows": {"type": "raw"},
+            "groups": {"type": "raw"},
+            "meters": {"type": "raw"},
+            "tables": {"type": "dict", "default": {}},
+            "cookie": {"type": "str", "default": "0/0"},
+            "state": {"type": "str", "choices": list(STATES), "default": "overridden"},
+            "socket": {"type": "str"},
+            "timeout": {"type": "int", "default": 10},
+        },
+        required_if=[("state", "overridden", ("flows",))],
+        supports_check_mode=True,
+    )
+    options = module.params
+    try:
+        tables, owner = parse_tables(options["tables"]), parse_owner(options["cookie"])
+        flows, groups, meters = (as_lines(name, options[name]) for name in ("flows", "groups", "meters"))
+        want = encode_program(flows or [], groups, meters, tables, owner)
+        plan = apply_program(socket_address(options["bridge"], options["socket"]), want, tables, owner, options["state"],
+                             check=module.check_mode, timeout=options["timeout"])
+    except SluiceError as error:
+        module.fail_json(msg=f"bridge {options['bridge']}: {error}")
+    lines = plan_lines(plan, tables)
+    module.exit_json(changed=plan.changed, added=plan.count("added"), removed=plan.count("removed"), modified=plan.count("modified"),
+                     plan=lines[:PLAN_LINES], diff={"prepared": "".join(f"{line}\n" for line in lines)})
+
+
+if __name__ == "__main__":
+    main()
