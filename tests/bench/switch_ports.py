@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""N ports on one bridge: sluice.fabric.switch beside what people would run instead, in one run.
+
+``python tests/bench/switch_ports.py [--ports N] [--rounds N] [--loop-rounds N]``. Each contender starts with an Open vSwitch of
+its own without ports (userspace datapath, internal ports), makes them, and runs again unchanged.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "tests" / "bench"), str(ROOT / "tests" / "integration")]
+
+from bench import Contender, Sample, interleave, process, ratio, table  # noqa: E402
+from ovs_sandbox import OvsSandbox  # noqa: E402
+
+FIRST, AGAIN = "first run", "no change"
+NODE_PYTHON = "/usr/bin/python3"
+PEER = "openvswitch.openvswitch"
+
+OURS, COMMANDS, COLLECTION = "sluice.fabric.switch, one task", "loop of command: ovs-vsctl", f"loop of {PEER}.openvswitch_port"
+VSCTL, ENGINE, INSIDE = "one ovs-vsctl that waits", "sluice engine, process", "sluice engine, inside the module"
+
+ENGINE_SCRIPT = """
+import json, sys, time
+config = json.load(sys.stdin)
+wall, cpu = time.perf_counter(), time.process_time()
+from sluice.ovs.switch.apply import apply
+apply(sys.argv[1], config, "merged", "sluice", 30)
+print(time.perf_counter() - wall, time.process_time() - cpu)
+"""
+
+
+def bridge_config(ports: int) -> dict[str, Any]:
+    """What all contenders make: internal ports with a tag and one external id."""
+    return {"bridges": [{"name": "br0", "datapath_type": "netdev", "ports": [
+        {"name": f"p{number}", "tag": number % 4095, "external_ids": {"pod": f"x{number}"},
+         "interfaces": [{"name": f"p{number}", "type": "internal"}]} for number in range(ports)]}]}
+
+
+def vsctl_port(number: int | str, tag: int | str) -> list[str]:
+    name = f"p{number}"
+    return ["--may-exist", "add-port", "br0", name, "--", "set", "Port", name, f"tag={tag}", f"external_ids:pod=x{number}", "--",
+            "set", "Interface", name, "type=internal"]
+
+
+def twice(run: Callable[[OvsSandbox], Sample], prepare: bool = True) -> Mapping[str, Sample]:
+    """First run and run without a change, on an Open vSwitch that has the bridge at most."""
+    with OvsSandbox() as ovs:
+        if prepare:
+            ovs.vsctl("add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev")
+        return {FIRST: run(ovs), AGAIN: run(ovs)}
+
+
+def playbook(folder: Path, name: str, tasks: Sequence[Mapping[str, Any]]) -> Callable[[OvsSandbox], Sample]:
+    """Runs tasks as a playbook on this host; commands find the sandbox's database by OVS_RUNDIR."""
+    path = folder / f"{name}.yml"
+    path.write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-c", "local", "-e",
+               f"ansible_python_interpreter={NODE_PYTHON}", str(path)]
+
+    def run(ovs: OvsSandbox) -> Sample:
+        return process([*command, "-e", f"database={ovs.database}"], {**ovs.env, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")})[0]
+
+    return run
+
+
+def contenders(folder: Path, ports: int, loop_rounds: int) -> list[Contender]:
+    names = "{{ range(" + str(ports) + ") }}"
+    ours = playbook(folder, "switch", [
+        {"sluice.fabric.switch": {"database": "{{ database }}", "config": bridge_config(ports)}}])
+    commands = playbook(folder, "command", [
+        {"ansible.builtin.command": {"argv": ["ovs-vsctl", *vsctl_port("{{ item }}", "{{ item % 4095 }}")]}, "loop": names}])
+    vsctl = [argument for number in range(ports) for argument in ["--", *vsctl_port(number, number % 4095)]]
+    result = [
+        Contender(OURS, lambda: twice(ours, prepare=False)),
+        Contender(VSCTL, lambda: twice(lambda ovs: process(["ovs-vsctl", *vsctl], ovs.env)[0])),
+        Contender(ENGINE, lambda: twice(engine_run(ports, inside=False), prepare=False)),
+        Contender(INSIDE, lambda: twice(engine_run(ports, inside=True), prepare=False)),
+        Contender(COMMANDS, lambda: twice(commands), loop_rounds)]
+    if installed(PEER):
+        module = {"bridge": "br0", "port": "p{{ item }}", "tag": "{{ item % 4095 }}", "external_ids": {"pod": "x{{ item }}"},
+                  "set": "Interface p{{ item }} type=internal"}
+        collection = playbook(folder, "collection", [{f"{PEER}.openvswitch_port": module, "loop": names}])
+        result.append(Contender(COLLECTION, lambda: twice(collection), loop_rounds))
+    return result
+
+
+def engine_run(ports: int, inside: bool) -> Callable[[OvsSandbox], Sample]:
+    """The engine without Ansible: the whole of a Python process, or what is done inside it after its start."""
+    config = json.dumps(bridge_config(ports))
+
+    def run(ovs: OvsSandbox) -> Sample:
+        sample, output = process([NODE_PYTHON, "-S", "-c", ENGINE_SCRIPT, ovs.database], {**ovs.env, "PYTHONPATH": str(ROOT / "src")}, config)
+        wall, cpu = map(float, output.split())
+        return Sample(wall, cpu) if inside else sample
+
+    return run
+
+
+def installed(collection: str) -> bool:
+    command = [str(Path(sys.executable).parent / "ansible-galaxy"), "collection", "list", "--format", "json"]
+    return any(collection in found for found in json.loads(process(command, {**os.environ, "ANSIBLE_NOCOLOR": "1"})[1]).values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--ports", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--loop-rounds", type=int, default=1, help="rounds of the loops, which take a minute or more for 200 ports")
+    options = parser.parse_args()
+    os.chdir(ROOT)
+    with tempfile.TemporaryDirectory() as folder:
+        samples = interleave(contenders(Path(folder), options.ports, options.loop_rounds), options.rounds)
+    print(f"{options.ports} ports on one bridge; median of the runs; CPU is the client's, with its children\n")
+    print(table(samples, OURS))
+    print("\nAs expected?")
+    for name, base, least in ((COLLECTION, OURS, 40.0), (COMMANDS, OURS, 20.0), (VSCTL, INSIDE, 1.0)):
+        if name not in samples:
+            print(f"- {name}: not installed, so not measured")
+            continue
+        for phase in (FIRST, AGAIN):
+            times = ratio(samples, phase, name, base)
+            print(f"- {phase}: {name} takes {times:.2f} times as long as {base} (expected at least {least:g}): {'yes' if times >= least else 'NO'}")
+
+
+if __name__ == "__main__":
+    main()
