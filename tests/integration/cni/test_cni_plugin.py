@@ -188,10 +188,10 @@ def test_a_failed_add_leaves_nothing(node: Node, fault: str) -> None:
         assert "instead of 32768" in answer["msg"]
         node.ovs.vsctl("del-port", "other")
     else:
-        node.ovs.vsctl("set", "Flow_Table", "classify", "name=others", "--", "set", "Flow_Table", "route", "name=elsewhere")
+        node.ovs.vsctl("set", "Bridge", "br-sluice", "protocols=OpenFlow10")
         status, answer = node.call("ADD", "aaa", netns)
         # Removing them failed as well, so the attachment is remembered until that works.
-        node.ovs.vsctl("set", "Flow_Table", "others", "name=classify", "--", "set", "Flow_Table", "elsewhere", "name=route")
+        node.ovs.vsctl("set", "Bridge", "br-sluice", "protocols=OpenFlow15")
         node.delete("aaa", netns)
     assert (status, answer["code"]) == (1, 101)
     assert "eth0" not in node.run(netns, "ip", "link").stdout

@@ -18,6 +18,8 @@ class Attachment(NamedTuple):
 
     container_id: str
     ifname: str
+    netns: str
+    """Path of the container's network namespace, good as long as the container lives."""
     namespace: str
     """Of the pod; empty, as ``name``, for a container that is none."""
     name: str

@@ -35,7 +35,7 @@ def find_planned(pods: Iterable[Mapping[str, Any]], request: Request) -> Mapping
 
 def planned(pod: Mapping[str, Any], request: Request) -> Attachment:
     return Attachment(
-        container_id=request.container_id, ifname=request.ifname, namespace=pod["namespace"], name=pod["name"],
+        container_id=request.container_id, ifname=request.ifname, netns=request.netns, namespace=pod["namespace"], name=pod["name"],
         interface=pod["interface"], mac=pod["mac"], ips=tuple(pod["ips"]), ofport=pod["ofport"], dynamic=False)
 
 
@@ -52,7 +52,7 @@ def dynamic(request: Request, node_cidrs: Sequence[str], taken: Iterable[str]) -
                                         "are in use; remove pods from this node, or give it a larger range")
     digest = hashlib.sha256(f"{request.container_id}/{request.ifname}".encode()).hexdigest()
     return Attachment(
-        container_id=request.container_id, ifname=request.ifname, namespace=request.namespace, name=request.name,
+        container_id=request.container_id, ifname=request.ifname, netns=request.netns, namespace=request.namespace, name=request.name,
         interface=f"spd{digest[:12]}", mac="0e:" + ":".join(digest[place:place + 2] for place in range(0, 10, 2)),
         ips=tuple(slot_address(cidr, slot) for cidr in node_cidrs), ofport=OFPORT_FIRST_DYNAMIC + slot - first, dynamic=True)
 

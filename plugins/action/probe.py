@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Controller side of sluice.fabric.probe: from the artifacts, the probes that a host has to send."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
+from ansible_collections.sluice.fabric.plugins.module_utils.verify.checks import Options, node_checks
+from ansible_collections.sluice.fabric.plugins.module_utils.verify.fabric import read_fabric
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Fill in O(probes) and run the module."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        artifacts = arguments.pop("artifacts", None)
+        if artifacts:
+            options = Options(arguments.pop("ports", "all"), tuple(arguments.pop("outside", None) or ()))
+            try:
+                checks = node_checks(read_fabric(Path(artifacts)), (task_vars or {})["inventory_hostname"], options)
+            except SluiceError as error:
+                return {**result, "failed": True, "msg": str(error)}
+            arguments["probes"] = [check.probe._asdict() for check in checks]
+        return {**result, **self._execute_module(module_args=arguments, task_vars=task_vars)}

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Controller side of sluice.fabric.verify: what all nodes saw against what the artifacts let expect."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Mapping
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
+from ansible_collections.sluice.fabric.plugins.module_utils.node.probe import Answer, Probe
+from ansible_collections.sluice.fabric.plugins.module_utils.verify.checks import Options, node_checks
+from ansible_collections.sluice.fabric.plugins.module_utils.verify.fabric import read_fabric
+from ansible_collections.sluice.fabric.plugins.module_utils.verify.report import report
+from ansible_collections.sluice.fabric.plugins.module_utils.verify.table import render
+from ansible_collections.sluice.fabric.plugins.module_utils.verify.verdict import judge
+
+ARGUMENTS: dict[str, Any] = {
+    "artifacts": {"type": "path", "required": True},
+    "variable": {"type": "str", "required": True},
+    "ports": {"type": "str", "choices": ["all", "first", "none"], "default": "all"},
+    "outside": {"type": "list", "elements": "str", "default": []},
+    "report": {"type": "path"},
+    "width": {"type": "int", "default": 120},
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Judge, print the table, write the report."""
+
+    _requires_connection = False
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(ARGUMENTS)
+        hostvars = (task_vars or {})["hostvars"]
+        options = Options(arguments["ports"], tuple(arguments["outside"]))
+        try:
+            fabric = read_fabric(Path(arguments["artifacts"]))
+            checks = [check for node in fabric.nodes for check in node_checks(fabric, node.name, options)]
+            answers = {key: answer for node in fabric.nodes if node.name in hostvars
+                       for key, answer in _answers(node.name, hostvars[node.name].get(arguments["variable"])).items()}
+            verdicts = judge(checks, answers)
+            summary = report(verdicts)
+            if arguments["report"]:
+                _write(Path(arguments["report"]), summary)
+        except SluiceError as error:
+            return {**result, "failed": True, "msg": str(error)}
+        self._display.display(render(fabric, verdicts, arguments["width"]))
+        result.update(changed=False, probes=summary["probes"], failures=summary["failures"], failed=not summary["ok"])
+        if not summary["ok"]:
+            result["msg"] = f"{len(summary['failures'])} of {summary['probes']} probes are not as expected; they are listed above"
+        return result
+
+
+def _answers(node: str, probed: Any) -> dict[tuple[str, Probe], Answer]:
+    """By node and probe; nothing for a host that was not reached or has failed."""
+    found: dict[tuple[str, Probe], Answer] = {}
+    results = probed.get("results", ()) if isinstance(probed, Mapping) else ()
+    for row in results:
+        probe = Probe(*(row[field] for field in Probe._fields))
+        found[node, probe] = Answer(*(row[field] for field in Answer._fields))
+    return found
+
+
+def _write(file: Path, summary: Mapping[str, Any]) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SluiceError(f"the report {file} could not be written: {error.strerror}") from error

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdicts for machines."""
+from __future__ import annotations
+
+from typing import Any, Dict, Sequence
+
+from .verdict import Verdict, in_words
+
+
+def report(verdicts: Sequence[Verdict]) -> Dict[str, Any]:
+    """Plain data: whether all is as expected, how many probes, the failures in words, and every probe."""
+    failures = [in_words(verdict) for verdict in verdicts if verdict.wrong]
+    return {"ok": not failures, "probes": len(verdicts), "failures": failures, "results": [_result(verdict) for verdict in verdicts]}
+
+
+def _result(verdict: Verdict) -> Dict[str, Any]:
+    check, probe, answer = verdict.check, verdict.check.probe, verdict.answer
+    return {
+        "node": check.node, "kind": check.kind, "source": check.source, "destination": probe.destination, "address": probe.address,
+        "protocol": probe.protocol, "port": probe.port, "size": probe.size, "expected": check.outcome, "outcome": answer.outcome,
+        "seen": answer.seen, "rtt_ms": answer.rtt_ms, "ok": not verdict.wrong, "wrong": verdict.wrong}

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What was seen against what was expected."""
+from __future__ import annotations
+
+import ipaddress
+from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
+
+from ..node.probe import NO_SOURCE, NODE, OPEN, REFUSED, TIMED_OUT, TOO_BIG, UNREACHABLE, Answer, Probe
+from .checks import TO_OUTSIDE, Check
+
+_WORDS = {
+    OPEN: "open", REFUSED: "refused", TIMED_OUT: "timed out", UNREACHABLE: "unreachable",
+    TOO_BIG: "too big to be sent", NO_SOURCE: "not sent, because the pod does not run"}
+
+
+class Verdict(NamedTuple):
+    check: Check
+    answer: Answer
+    wrong: str
+    """What is not as expected, in words; empty if all is."""
+
+    @property
+    def family(self) -> int:
+        return 6 if ":" in self.check.probe.address else 4
+
+
+def judge(checks: Sequence[Check], answers: Mapping[Tuple[str, Probe], Answer]) -> List[Verdict]:
+    """One verdict a check; ``answers`` by the node that has sent the probe, and the probe."""
+    # A node's own probe tells which address its packets leave with, and so which one its pods' are translated to.
+    own: Dict[Tuple[str, str], str] = {
+        (node, probe.address): answer.seen for (node, probe), answer in answers.items() if probe.source == NODE and answer.seen}
+    return [_judge(check, answers.get((check.node, check.probe)), own) for check in checks]
+
+
+def _judge(check: Check, answer: Answer | None, own: Mapping[Tuple[str, str], str]) -> Verdict:
+    if answer is None:
+        return Verdict(check, Answer("none"), "not probed, because the node gave no results")
+    if answer.outcome != check.outcome:
+        return Verdict(check, answer, f"expected {_WORDS[check.outcome]}, {_WORDS[answer.outcome]}")
+    if answer.outcome != OPEN or check.probe.protocol == "icmp":
+        return Verdict(check, answer, "")
+    if check.kind == TO_OUTSIDE:
+        node_address = own.get((check.node, check.probe.address), "")
+        return Verdict(check, answer, _wrong_client(answer.seen, node_address))
+    server, _, client = answer.seen.partition(" ")
+    if server != check.server:
+        return Verdict(check, answer, f"expected an answer from {check.server}, got {answer.seen or 'none'}")
+    return Verdict(check, answer, _wrong_client(client, check.client))
+
+
+def _wrong_client(seen: str, right: str) -> str:
+    if not right or _address(seen) == _address(right):
+        return ""
+    return f"expected to be seen as {right}, was seen as {seen or 'nobody'}"
+
+
+def _address(text: str) -> str:
+    """The address of a server's answer in its shortest form: ``::ffff:192.0.2.1`` is what some servers call 192.0.2.1."""
+    try:
+        address = ipaddress.ip_address(text.strip())
+    except ValueError:
+        return text
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    return str(mapped or address)
+
+
+def in_words(verdict: Verdict) -> str:
+    """A failure as a sentence."""
+    check, probe = verdict.check, verdict.check.probe
+    where = "" if probe.source == NODE else f" ({check.node})"
+    if probe.size:
+        what = f" with a packet of {probe.size} bytes"
+    elif probe.port:
+        what = f":{probe.port}/{probe.protocol}"
+    else:
+        what = " with ICMP"
+    return f"from {check.source}{where} to {probe.destination}{what} over IPv{verdict.family}: {verdict.wrong}"

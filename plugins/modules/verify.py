@@ -1,0 +1,91 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: Apache-2.0
+"""Documentation of the action plugin sluice.fabric.verify."""
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: verify
+short_description: Compare what pods reach with what the inventory says
+version_added: 0.1.0
+description:
+  - Compares the results of M(sluice.fabric.probe) of all nodes with what the artifacts let expect, prints who reaches whom as a table,
+    and fails if anything is different.
+  - Runs on the controller, once for all hosts.
+author: Sluice contributors (@sluice)
+options:
+  artifacts:
+    description: Folder C(artifacts/<cluster>) of the cluster, the same as was given to M(sluice.fabric.probe).
+    type: path
+    required: true
+  variable:
+    description: The variable in which each host has the registered result of M(sluice.fabric.probe).
+    type: str
+    required: true
+  ports:
+    description: The same as was given to M(sluice.fabric.probe).
+    type: str
+    choices: [all, first, none]
+    default: all
+  outside:
+    description:
+      - The same as was given to M(sluice.fabric.probe).
+      - Pods have to be seen there by the address by which their node is.
+    type: list
+    elements: str
+    default: []
+  report:
+    description: A file on the controller that gets every probe and its result as JSON.
+    type: path
+  width:
+    description: How many characters wide the table may be.
+    type: int
+    default: 120
+attributes:
+  check_mode:
+    description: Can run in check_mode and return changed status prediction without modifying the target.
+    support: full
+    details: The report is written in check mode too; no node is changed in any mode.
+  diff_mode:
+    description: Returns details on what has changed (or possibly needs changing in check_mode), when in diff mode.
+    support: none
+  idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+    support: full
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+seealso:
+  - module: sluice.fabric.probe
+"""
+
+EXAMPLES = r"""
+- name: Verify the pod network
+  hosts: sluice_nodes
+  tasks:
+    - name: Send packets from every pod
+      sluice.fabric.probe:
+        artifacts: artifacts/demo
+      register: probed
+
+    - name: Compare with what is expected
+      sluice.fabric.verify:
+        artifacts: artifacts/demo
+        variable: probed
+        report: report.json
+      run_once: true
+"""
+
+RETURN = r"""
+probes:
+  description: How many probes were expected.
+  returned: always
+  type: int
+  sample: 396
+failures:
+  description: In words, what is not as expected.
+  returned: always
+  type: list
+  elements: str
+  sample: ["from shop/web-0 (node1) to shop/db-0:5432/tcp over IPv6: expected open, timed out"]
+"""
