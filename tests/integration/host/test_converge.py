@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import subprocess
 from typing import Any
 
 import pytest
@@ -193,3 +194,20 @@ def test_addresses_in_one_subnet_that_go_together(node: Node, config: dict[str, 
     assert node.state()["links"]["sluice-gw0"]["addresses"] == ["10.10.0.1/24", "fd10::1/64"]
     done(node.engine({}, "absent"))
     assert node.state() == before
+
+
+def test_neighbours_hear_of_addresses_that_moved(node: Node, config: dict[str, Any]) -> None:
+    """br-transport has another MAC than eth1, and a neighbour that has cached eth1's must not wait until its entry ages."""
+    node.ip("link add neighbour type veth peer name port", "link set port master br-transport up", "link set neighbour up",
+            "link set br-transport up")
+    command = ["nsenter", f"--net=/run/netns/{node.name}", "tcpdump", "-lnneq", "-c", "3", "-i", "neighbour", "arp or icmp6[0] == 136"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as capture:
+        assert capture.stderr is not None
+        while "listening" not in capture.stderr.readline():
+            pass
+        done(node.engine(config))
+        heard, _ = capture.communicate(timeout=10)
+    mac = node.state()["links"]["br-transport"]["mac"]
+    assert heard.count(f"{mac} > ") == 3
+    assert "192.168.77.11" in heard
+    assert "fd77::11" in heard

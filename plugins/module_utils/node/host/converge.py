@@ -10,8 +10,9 @@ from typing import Any
 from ...errors import SluiceError
 from .. import iproute, nft
 from . import files, record, units
+from .announce import announce
 from .describe import diff
-from .model import RECORD_FILE, SYSCTL_FILE, Host
+from .model import RECORD_FILE, SYSCTL_FILE, Host, Link
 from .parse import SECTIONS, parse, sysctl_file
 from .plan import Plan, plan, prior, reverse, sysctl_order
 from .read import read, sysctl_path
@@ -82,17 +83,26 @@ def _apply(todo: Plan, root: Path) -> None:
             nft.delete(table)
 
 
-def _converge(want: Host, todo: Plan, root: Path) -> None:
-    """All but the units that start.
+def _converge(want: Host, todo: Plan, root: Path) -> Host:
+    """All but the units that start; gives what was read back.
 
     :raises SluiceError: a step failed, or what was read back is not what was wanted
     """
     for _ in range(_PASSES):
         _apply(todo, root)
-        todo = plan(replace(want, units={}), read(want, root))
+        have = read(want, root)
+        todo = plan(replace(want, units={}), have)
         if not todo:
-            return
+            return have
     raise SluiceError("the host did not stay as it was set; another program may manage it too. Still to do: " + "; ".join(todo.actions()))
+
+
+def _announce_new(before: Host, after: Host) -> None:
+    for name, link in after.links.items():
+        known = before.links.get(name) or Link()
+        new = [address for address in (link.addresses or () if link is not None else ()) if address not in (known.addresses or ())]
+        if link is not None and new:
+            announce(name, link.mac or "", new)
 
 
 def _start_units(want: Host, todo: Plan) -> None:
@@ -106,12 +116,13 @@ def _start_units(want: Host, todo: Plan) -> None:
 
 def _apply_or_reverse(want: Host, have: Host, todo: Plan, root: Path) -> None:
     try:
-        _converge(want, todo, root)
+        _announce_new(have, _converge(want, todo, root))
         _start_units(want, todo)
     except SluiceError as error:
         back = reverse(want, have)
         try:
-            _converge(back, plan(back, read(back, root)), root)
+            half = read(back, root)
+            _announce_new(half, _converge(back, plan(back, half), root))
         except SluiceError as second:
             raise SluiceError(f"{error}. Putting the host back as it was failed too: {second}") from error
         raise SluiceError(f"{error}. The host was put back as it was.") from error

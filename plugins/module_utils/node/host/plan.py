@@ -27,15 +27,16 @@ class Plan:
 
     def actions(self) -> list[str]:
         """One line an action, for people, in order of apply."""
-        lines = [f"{'remove' if self.files[path] is None else 'write'} {path}" for path in sorted(self.files)]
+        units = sorted(self.units.items())
+        lines = [f"systemctl stop {name}" for name, unit in units if unit.started is False]
+        lines += [f"systemctl disable {name}" for name, unit in units if unit.enabled is False]
+        lines += [f"{'remove' if self.files[path] is None else 'write'} {path}" for path in sorted(self.files)]
         lines += [f"nft replace table {name}" for name in sorted(self.nftables) if self.nftables[name] is not None]
         lines += [f"sysctl {key}={self.sysctl[key]}" for key in sysctl_order(self.sysctl)]
         lines += [f"ip {line}" for line in self.ip_add + self.ip_remove]
         lines += [f"nft delete table {name}" for name in sorted(self.nftables) if self.nftables[name] is None]
-        for name in sorted(self.units):
-            unit = self.units[name]
-            lines += [] if unit.enabled is None else [f"systemctl {'enable' if unit.enabled else 'disable'} {name}"]
-            lines += [] if unit.started is None else [f"systemctl {'start' if unit.started else 'stop'} {name}"]
+        lines += [f"systemctl enable {name}" for name, unit in units if unit.enabled]
+        lines += [f"systemctl start {name}" for name, unit in units if unit.started]
         return lines
 
 
