@@ -16,6 +16,8 @@ from ansible_collections.sluice.fabric.plugins.module_utils.compile.paths import
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
 
 GROUP = "sluice_nodes"
+PLAYBOOK_VARIABLES = ("sluice_verify_outside",)
+"""Variables of the inventory that are not the compile's."""
 OBSERVED = ("interfaces", "routes", "architecture", "bridges")
 """Those of a node's facts that the compile looks at."""
 
@@ -34,7 +36,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         base_dir = variables.get("inventory_dir") or os.getcwd()
         cluster_vars = hosts[min(hosts)]["vars"] if hosts else {}
         try:
-            compiled = compile_inventory(cluster_vars, hosts, str(base_dir))
+            compiled = compile_inventory(cluster_vars, hosts, str(base_dir), PLAYBOOK_VARIABLES)
             directory = self._keep(compiled)
             engine = _engine()
         except SluiceError as error:
