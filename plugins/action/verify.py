@@ -48,9 +48,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except SluiceError as error:
             return {**result, "failed": True, "msg": str(error)}
         self._display.display(render(fabric, verdicts, arguments["width"]))
-        result.update(changed=False, probes=summary["probes"], failures=summary["failures"], failed=not summary["ok"])
+        # The failures themselves are in the table and the report: Ansible would print a result's list a second time.
+        result.update(changed=False, probes=summary["probes"], wrong=summary["wrong"], failed=not summary["ok"])
         if not summary["ok"]:
-            result["msg"] = f"{len(summary['failures'])} of {summary['probes']} probes are not as expected; they are listed above"
+            result["msg"] = f"{summary['wrong']} of {summary['probes']} probes are not as expected; the table above says which"
         return result
 
 

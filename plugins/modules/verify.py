@@ -82,10 +82,9 @@ probes:
   returned: always
   type: int
   sample: 396
-failures:
-  description: In words, what is not as expected.
+wrong:
+  description: How many of them are not as expected; the table and O(report) say which.
   returned: always
-  type: list
-  elements: str
-  sample: ["from shop/web-0 (node1) to shop/db-0:5432/tcp over IPv6: expected open, timed out"]
+  type: int
+  sample: 0
 """

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Dict, Sequence
 
-from .verdict import Verdict, in_words
+from .verdict import Verdict, failures
 
 
 def report(verdicts: Sequence[Verdict]) -> Dict[str, Any]:
-    """Plain data: whether all is as expected, how many probes, the failures in words, and every probe."""
-    failures = [in_words(verdict) for verdict in verdicts if verdict.wrong]
-    return {"ok": not failures, "probes": len(verdicts), "failures": failures, "results": [_result(verdict) for verdict in verdicts]}
+    """Plain data: whether all is as expected, how many probes and how many are not, those in words, and every probe."""
+    wrong = sum(bool(verdict.wrong) for verdict in verdicts)
+    return {"ok": not wrong, "probes": len(verdicts), "wrong": wrong, "failures": failures(verdicts),
+            "results": [_result(verdict) for verdict in verdicts]}
 
 
 def _result(verdict: Verdict) -> Dict[str, Any]:

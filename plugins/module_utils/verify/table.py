@@ -6,7 +6,7 @@ from typing import Dict, Iterable, List, Mapping, Sequence, Tuple
 
 from .checks import KINDS, MTU, TO_OUTSIDE
 from .fabric import Fabric, Place
-from .verdict import Verdict, in_words
+from .verdict import Verdict, failures
 
 GOOD, BAD, NONE, SELF = "✓", "✗", "·", "—"
 PODS_MAX = 30
@@ -20,10 +20,10 @@ Cell = Tuple[str, str]
 def render(fabric: Fabric, verdicts: Sequence[Verdict], width: int = 120) -> str:
     """Matrix, legend, counts and failures; no line of the matrix is wider than ``width`` characters."""
     matrix = _pod_matrix(fabric, verdicts, width) if len(fabric.pods) <= PODS_MAX else _node_matrix(fabric, verdicts, width)
-    failures = [f"  {BAD} {in_words(verdict)}" for verdict in verdicts if verdict.wrong]
     parts = [*matrix, "", *_counts(fabric, verdicts), ""]
-    if failures:
-        parts += [f"{len(failures)} of {len(verdicts)} probes are not as expected:", *failures]
+    wrong = sum(bool(verdict.wrong) for verdict in verdicts)
+    if wrong:
+        parts += [f"{wrong} of {len(verdicts)} probes are not as expected:", *(f"  {BAD} {line}" for line in failures(verdicts))]
     else:
         parts.append(f"All {len(verdicts)} probes are as expected.")
     return "\n".join(parts) + "\n"

@@ -11,6 +11,7 @@ from .checks import TO_OUTSIDE, Check
 _WORDS = {
     OPEN: "open", REFUSED: "refused", TIMED_OUT: "timed out", UNREACHABLE: "unreachable",
     TOO_BIG: "too big to be sent", NO_SOURCE: "not sent, because the pod does not run"}
+_NO_ANSWER = "none"
 
 
 class Verdict(NamedTuple):
@@ -34,7 +35,7 @@ def judge(checks: Sequence[Check], answers: Mapping[Tuple[str, Probe], Answer]) 
 
 def _judge(check: Check, answer: Answer | None, own: Mapping[Tuple[str, str], str]) -> Verdict:
     if answer is None:
-        return Verdict(check, Answer("none"), "not probed, because the node gave no results")
+        return Verdict(check, Answer(_NO_ANSWER), "not probed, because the node gave no results")
     if answer.outcome != check.outcome:
         return Verdict(check, answer, f"expected {_WORDS[check.outcome]}, {_WORDS[answer.outcome]}")
     if answer.outcome != OPEN or check.probe.protocol == "icmp":
@@ -64,8 +65,27 @@ def _address(text: str) -> str:
     return str(mapped or address)
 
 
-def in_words(verdict: Verdict) -> str:
-    """A failure as a sentence."""
+def failures(verdicts: Sequence[Verdict]) -> List[str]:
+    """What is not as expected, a sentence each; probes that could not be sent are one sentence a source."""
+    lines: Dict[Tuple[str, str], str] = {}
+    unsent: Dict[Tuple[str, str], int] = {}
+    for number, verdict in enumerate(verdicts):
+        check, outcome = verdict.check, verdict.answer.outcome
+        if not verdict.wrong:
+            continue
+        if outcome == NO_SOURCE:
+            key, sentence = (check.node, check.source), f"{check.source} does not run on {check.node}"
+        elif outcome == _NO_ANSWER:
+            key, sentence = (check.node, ""), f"{check.node} gave no results"
+        else:
+            lines[check.node, str(number)] = _in_words(verdict)
+            continue
+        unsent[key] = unsent.get(key, 0) + 1
+        lines[key] = f"{sentence}, so {unsent[key]} probes were not sent"
+    return list(lines.values())
+
+
+def _in_words(verdict: Verdict) -> str:
     check, probe = verdict.check, verdict.check.probe
     where = "" if probe.source == NODE else f" ({check.node})"
     if probe.size:
