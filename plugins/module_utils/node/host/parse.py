@@ -28,7 +28,7 @@ class _Reader:
         self.problems: list[Problem] = []
 
     def refuse(self, path: str, message: str, expected: str = "") -> None:
-        self.problems.append(Problem("", "config", path, message, expected))
+        self.problems.append(Problem("", "", path, message, expected))
 
     def mapping(self, path: str, value: Any, known: Sequence[str] = ()) -> Mapping[str, Any]:
         if not isinstance(value, Mapping):
