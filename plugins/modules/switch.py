@@ -149,10 +149,10 @@ from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply imp
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.target import STATES
 
 
-def result(outcome: Outcome) -> dict[str, object]:
+def result(outcome: Outcome, diff: bool) -> dict[str, object]:
     """An outcome as Ansible returns it."""
-    return {"changed": outcome.changed, "before": outcome.before, "after": outcome.after, "plan": list(outcome.commands),
-            "diff": outcome.diff()}
+    shown = {"diff": outcome.diff()} if diff else {}
+    return {"changed": outcome.changed, "before": outcome.before, "after": outcome.after, "plan": list(outcome.commands), **shown}
 
 
 def main() -> None:
@@ -171,12 +171,12 @@ def main() -> None:
         outcome = apply(options["database"], options["config"], options["state"], options["owner"], options["wait_timeout"],
                         check=module.check_mode)
     except NotRealised as error:
-        module.fail_json(msg=str(error), **result(error.outcome))
+        module.fail_json(msg=str(error), **result(error.outcome, module._diff))
     except SluiceError as error:
         module.fail_json(msg=str(error))
     for warning in outcome.warnings:
         module.warn(warning)
-    module.exit_json(**result(outcome))
+    module.exit_json(**result(outcome, module._diff))
 
 
 if __name__ == "__main__":

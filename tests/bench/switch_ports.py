@@ -18,8 +18,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "bench"), str(ROOT / "tests" / "integration")]
 
-from bench import Contender, Sample, interleave, process, ratio, table  # noqa: E402
 from ovs_sandbox import OvsSandbox  # noqa: E402
+
+from bench import Contender, Sample, interleave, process, ratio, table  # noqa: E402
 
 FIRST, AGAIN = "first run", "no change"
 NODE_PYTHON = "/usr/bin/python3"
@@ -31,6 +32,8 @@ VSCTL, ENGINE, INSIDE = "one ovs-vsctl that waits", "sluice engine, process", "s
 ENGINE_SCRIPT = """
 import json, sys, time
 config = json.load(sys.stdin)
+if sys.argv[2:]:
+    from ansible.module_utils.basic import AnsibleModule
 wall, cpu = time.perf_counter(), time.process_time()
 from sluice.ovs.switch.apply import apply
 apply(sys.argv[1], config, "merged", "sluice", 30)
@@ -78,12 +81,13 @@ def contenders(folder: Path, ports: int, loop_rounds: int) -> list[Contender]:
         {"sluice.fabric.switch": {"database": "{{ database }}", "config": bridge_config(ports)}}])
     commands = playbook(folder, "command", [
         {"ansible.builtin.command": {"argv": ["ovs-vsctl", *vsctl_port("{{ item }}", "{{ item % 4095 }}")]}, "loop": names}])
-    vsctl = [argument for number in range(ports) for argument in ["--", *vsctl_port(number, number % 4095)]]
+    bridge = ["--may-exist", "add-br", "br0", "--", "set", "Bridge", "br0", "datapath_type=netdev"]
+    vsctl = [*bridge, *(argument for number in range(ports) for argument in ["--", *vsctl_port(number, number % 4095)])]
     result = [
         Contender(OURS, lambda: twice(ours, prepare=False)),
-        Contender(VSCTL, lambda: twice(lambda ovs: process(["ovs-vsctl", *vsctl], ovs.env)[0])),
-        Contender(ENGINE, lambda: twice(engine_run(ports, inside=False), prepare=False)),
-        Contender(INSIDE, lambda: twice(engine_run(ports, inside=True), prepare=False)),
+        Contender(VSCTL, lambda: twice(lambda ovs: process(["ovs-vsctl", *vsctl], ovs.env)[0], prepare=False)),
+        Contender(ENGINE, lambda: twice(engine_run(folder, ports, inside=False), prepare=False)),
+        Contender(INSIDE, lambda: twice(engine_run(folder, ports, inside=True), prepare=False)),
         Contender(COMMANDS, lambda: twice(commands), loop_rounds)]
     if installed(PEER):
         module = {"bridge": "br0", "port": "p{{ item }}", "tag": "{{ item % 4095 }}", "external_ids": {"pod": "x{{ item }}"},
@@ -93,12 +97,18 @@ def contenders(folder: Path, ports: int, loop_rounds: int) -> list[Contender]:
     return result
 
 
-def engine_run(ports: int, inside: bool) -> Callable[[OvsSandbox], Sample]:
-    """The engine without Ansible: the whole of a Python process, or what is done inside it after its start."""
+def engine_run(folder: Path, ports: int, inside: bool) -> Callable[[OvsSandbox], Sample]:
+    """The engine without Ansible: a whole process of it as installed; or only what a module does after its imports of Ansible.
+
+    Installed, its bytecode is there; inside a module it never is, as AnsiballZ carries sources.
+    """
     config = json.dumps(bridge_config(ports))
+    path = f"{ROOT / 'src'}:{next(path for path in sys.path if path.endswith('site-packages'))}"
+    cache = {"PYTHONDONTWRITEBYTECODE": "1"} if inside else {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
 
     def run(ovs: OvsSandbox) -> Sample:
-        sample, output = process([NODE_PYTHON, "-S", "-c", ENGINE_SCRIPT, ovs.database], {**ovs.env, "PYTHONPATH": str(ROOT / "src")}, config)
+        command = [NODE_PYTHON, "-S", "-c", ENGINE_SCRIPT, ovs.database, *(["inside"] if inside else [])]
+        sample, output = process(command, {**ovs.env, "PYTHONPATH": path, **cache}, config)
         wall, cpu = map(float, output.split())
         return Sample(wall, cpu) if inside else sample
 
@@ -124,11 +134,12 @@ def main() -> None:
     print("\nAs expected?")
     for name, base, least in ((COLLECTION, OURS, 40.0), (COMMANDS, OURS, 20.0), (VSCTL, INSIDE, 1.0)):
         if name not in samples:
-            print(f"- {name}: not installed, so not measured")
+            print(f"- {name}: not measured, as {PEER} is not installed" if name == COLLECTION else f"- {name}: not measured")
             continue
         for phase in (FIRST, AGAIN):
             times = ratio(samples, phase, name, base)
-            print(f"- {phase}: {name} takes {times:.2f} times as long as {base} (expected at least {least:g}): {'yes' if times >= least else 'NO'}")
+            verdict = "yes" if times >= least else "NO"
+            print(f"- {phase}: {name} takes {times:.2f} times as long as {base} (expected at least {least:g}): {verdict}")
 
 
 if __name__ == "__main__":

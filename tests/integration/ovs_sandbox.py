@@ -10,7 +10,6 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 READY_SECONDS = 20.0
@@ -33,7 +32,7 @@ class OvsSandbox:
         _run(["ip", "netns", "add", self.netns])
         _run(["ovsdb-tool", "create", str(self.directory / "conf.db"), SCHEMA])
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> OvsSandbox:
         self.start()
         return self
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import socket
 import time
-from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from ..errors import SluiceError
@@ -160,7 +160,7 @@ def _connect_unix(remote: str, path: str) -> socket.socket:
         unix.connect(path)
     except OSError as error:
         unix.close()
-        if error.errno == errno.ENOENT and not Path(VSWITCHD).exists():
+        if error.errno == errno.ENOENT and not os.access(VSWITCHD, os.X_OK):
             raise NotInstalled(f"Open vSwitch is not installed on this machine: there is neither {path} nor {VSWITCHD}") from None
         raise SluiceError(
             f"cannot connect to ovsdb-server at {remote}: {error.strerror or error}. "

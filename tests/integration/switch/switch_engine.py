@@ -18,7 +18,8 @@ EVERYTHING: Config = {
     "other_config": {"vlan-limit": "0"},
     "bridges": [
         {"name": "br0", "datapath_type": "netdev", "fail_mode": "secure", "protocols": ["OpenFlow13", "OpenFlow15"],
-         "other_config": {"disable-in-band": "true"}, "external_ids": {"role": "pods"}, "flow_tables": {"0": "classify", "10": "spoof_guard"},
+         "other_config": {"disable-in-band": "true"}, "external_ids": {"role": "pods"},
+         "flow_tables": {"0": "classify", "10": "spoof_guard"},
          "ports": [
              {"name": "br0", "interfaces": [{"name": "br0", "type": "internal", "mtu_request": 1400}]},
              {"name": "gw0", "interfaces": [{"name": "gw0", "type": "internal", "mac": "0a:00:00:00:00:01", "ofport_request": 7,
@@ -41,7 +42,8 @@ def ports_of(bridge: str, *names: str, **columns: Any) -> Config:
         {"name": name, **columns, "interfaces": [{"name": name, "type": "internal"}]} for name in names]}]}
 
 
-def run(ovs: OvsSandbox, config: Config, state: str = "merged", *, owner: str = "sluice", check: bool = False, seconds: float = 20) -> Outcome:
+def run(ovs: OvsSandbox, config: Config, state: str = "merged", *, owner: str = "sluice", check: bool = False,
+        seconds: float = 20) -> Outcome:
     return apply(ovs.database, config, state, owner, seconds, check)
 
 

@@ -93,7 +93,7 @@ def test_a_writer_that_never_stops_ends_the_run_with_nothing_changed(ovs: OvsSan
     run(ovs, ports_of("br0"))
     turn = iter(range(1000))
     between(monkeypatch, lambda: ovs.vsctl("set", "Bridge", "br0", f"other_config:n={next(turn)}"))
-    with pytest.raises(SluiceError, match="nothing was changed: .*timed out"):
+    with pytest.raises(SluiceError, match=r"nothing was changed: .*timed out"):
         run(ovs, {"bridges": [{"name": "br0", "fail_mode": "secure", "other_config": {"ours": "1"}}]})
     assert next(turn) == ATTEMPTS
     assert "fail_mode" not in contents(ovs)[0]["bridges"][0]
@@ -103,7 +103,7 @@ def test_stopped_vswitchd_is_reported_and_the_next_run_completes(ovs: OvsSandbox
     run(ovs, ports_of("br0"))
     ovs.pause("ovs-vswitchd")
     for changed in (True, False):
-        with pytest.raises(NotRealised, match="ovs-vswitchd did not take it within 0.5 s") as caught:
+        with pytest.raises(NotRealised, match=r"ovs-vswitchd did not take it within 0\.5 s") as caught:
             run(ovs, ports_of("br0", "p1"), seconds=0.5)
         assert caught.value.outcome.changed is changed, "the database keeps what was committed"
     ovs.resume("ovs-vswitchd")

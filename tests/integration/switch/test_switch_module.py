@@ -57,7 +57,8 @@ def test_predicts_then_does_then_leaves_alone(ovs: OvsSandbox) -> None:
 
 def test_refuses_wrong_input_and_changes_nothing(ovs: OvsSandbox) -> None:
     untouched = dump(ovs)
-    result = module("switch", {"database": ovs.database, "config": {"bridges": [{"name": "br0", "ports": [{"name": "p", "tag": 5000}]}, {}]}})
+    result = module("switch", {"database": ovs.database, "config": {"bridges": [
+        {"name": "br0", "ports": [{"name": "p", "tag": 5000}]}, {}]}})
     assert result["failed"]
     assert result["msg"].splitlines() == [
         "2 problems in the input:", "  - bridges[0].ports[0].tag: is 5000; expected a whole number from 0 to 4095",

@@ -113,7 +113,8 @@ def test_right_config_is_typed() -> None:
         {"external_ids": {"gone": None, "n": "5"}},
         (WantedBridge("br0", {"protocols": ("OpenFlow13", "OpenFlow15"), "other_config": {"x": "true"}}, {2: "a", 10: "b"}, (
             WantedPort("long-port-name-of-a-bond", {"tag": None, "trunks": (3, 9)}, (
-                WantedInterface("patch-with-a-very-long-name", {"type": "patch", "options": {"peer": "other"}}),)),)),))
+                WantedInterface("patch-with-a-very-long-name", {"type": "patch", "options": {"peer": "other"}},
+                                "bridges[0].ports[0].interfaces[0]"),), "bridges[0].ports[0]"),), "bridges[0]"),))
 
 
 @pytest.mark.parametrize("path", COMPILED, ids=lambda path: f"{path.parts[-4]}-{path.parts[-2]}")

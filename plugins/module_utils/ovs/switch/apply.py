@@ -2,8 +2,7 @@
 """Makes a live switch what its config says: read, plan, one transaction, wait, read back and compare."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Dict, Iterator, Mapping, Tuple
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple
 
 from ...errors import SluiceError
 from ..ovsdb import Conflict, Connection, NotInstalled, Operation
@@ -18,8 +17,7 @@ ATTEMPTS = 10
 """How often a concurrent writer may come between before the run gives up."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a run did, or in check mode is going to do."""
 
     changed: bool

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import dataclass
-from typing import Any, Dict, List, Protocol, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Protocol, Tuple, Union
 
 from .columns import OWNER_KEY, Value, Values, to_ovsdb
 from .database import Bridge, FlowTable, Interface, Port, Row
@@ -26,8 +25,7 @@ class Change(Protocol):
         """Do it, guarded by what it relies on."""
 
 
-@dataclass(frozen=True)
-class AddBridge:
+class AddBridge(NamedTuple):
     """A new bridge with its local port: a port and an internal interface of the bridge's name."""
 
     switch: Row
@@ -47,8 +45,7 @@ class AddBridge:
         _insert_port(transaction, self.bridge.row, self.bridge.ports[self.bridge.row.name])
 
 
-@dataclass(frozen=True)
-class AddPort:
+class AddPort(NamedTuple):
     """A new port with its interfaces."""
 
     bridge: Row
@@ -71,8 +68,7 @@ class AddPort:
         _insert_port(transaction, self.bridge, self.port)
 
 
-@dataclass(frozen=True)
-class AddInterface:
+class AddInterface(NamedTuple):
     """A new member of an existing port."""
 
     port: Row
@@ -88,8 +84,7 @@ class AddInterface:
         transaction.add(self.port, "interfaces", [reference(self.interface.row)])
 
 
-@dataclass(frozen=True)
-class DeleteBridge:
+class DeleteBridge(NamedTuple):
     """A bridge with all that is in it; ovsdb-server collects what nothing refers to (RFC 7047 section 3.2, isRoot)."""
 
     switch: Row
@@ -104,8 +99,7 @@ class DeleteBridge:
         transaction.remove(self.switch, "bridges", [reference(self.bridge.row)])
 
 
-@dataclass(frozen=True)
-class DeletePort:
+class DeletePort(NamedTuple):
     bridge: Row
     port: Port
 
@@ -117,8 +111,7 @@ class DeletePort:
         transaction.remove(self.bridge, "ports", [reference(self.port.row)])
 
 
-@dataclass(frozen=True)
-class DeleteInterface:
+class DeleteInterface(NamedTuple):
     """A member leaves its port."""
 
     port: Row
@@ -132,8 +125,7 @@ class DeleteInterface:
         transaction.remove(self.port, "interfaces", [reference(self.interface.row)])
 
 
-@dataclass(frozen=True)
-class MovePort:
+class MovePort(NamedTuple):
     """A port goes from one bridge to another as it is."""
 
     port: Port
@@ -152,14 +144,13 @@ class MovePort:
         transaction.add(self.target, "ports", [reference(self.port.row)])
 
 
-@dataclass(frozen=True)
-class NameTable:
+class NameTable(NamedTuple):
     """An OpenFlow table of a bridge gets a Flow_Table row, which carries its name."""
 
     bridge: Row
     number: int
     table: FlowTable
-    before: Dict[int, FlowTable]
+    before: Mapping[int, FlowTable]
 
     def command(self) -> str:
         create = ["--id=@t", "create", "Flow_Table", *_assignments(_table_values(self.table))]
@@ -171,13 +162,12 @@ class NameTable:
         transaction.add(self.bridge, "flow_tables", [[self.number, reference(self.table.row)]], "map")
 
 
-@dataclass(frozen=True)
-class ForgetTable:
+class ForgetTable(NamedTuple):
     """An OpenFlow table loses its Flow_Table row."""
 
     bridge: Row
     number: int
-    before: Dict[int, FlowTable]
+    before: Mapping[int, FlowTable]
 
     def command(self) -> str:
         return _chain([["remove", "Bridge", self.bridge.name, "flow_tables", str(self.number)]])
@@ -187,8 +177,7 @@ class ForgetTable:
         transaction.remove(self.bridge, "flow_tables", [self.number])
 
 
-@dataclass(frozen=True)
-class SetColumn:
+class SetColumn(NamedTuple):
     """A column of an existing row gets another value; of a map, only the keys that differ are touched."""
 
     row: Row
@@ -245,12 +234,12 @@ def _guard_owner(transaction: Transaction, item: Union[Bridge, Port, Interface])
     transaction.guard(item.row, "external_ids", to_ovsdb(item.values["external_ids"]))
 
 
-def _guard_tables(transaction: Transaction, bridge: Row, tables: Dict[int, FlowTable]) -> None:
+def _guard_tables(transaction: Transaction, bridge: Row, tables: Mapping[int, FlowTable]) -> None:
     if bridge.uuid:
         transaction.guard(bridge, "flow_tables", ["map", [[number, reference(table.row)] for number, table in tables.items()]])
 
 
-def _references(items: Dict[str, Port]) -> List[Any]:
+def _references(items: Mapping[str, Port]) -> List[Any]:
     return ["set", [reference(item.row) for item in items.values()]]
 
 

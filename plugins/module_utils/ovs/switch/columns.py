@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, Dict, Mapping, Tuple, Union, cast
+from types import MappingProxyType
+from typing import Any, Dict, Mapping, NamedTuple, Tuple, Union, cast
 
 Atom = Union[str, int]
 Value = Union[None, Atom, Tuple[Atom, ...], Dict[str, str]]
@@ -12,14 +12,16 @@ Value = Union[None, Atom, Tuple[Atom, ...], Dict[str, str]]
 Values = Mapping[str, Value]
 """Column name to value."""
 
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
+"""What a record's map is where none is given."""
+
 OWNER_KEY = "sluice-owner"
 """The external_ids key that says who created a row, and so who may remove it."""
 
 MAC = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """One column that can be configured."""
 
     name: str

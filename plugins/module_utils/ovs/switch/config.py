@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ...errors import InputError, Problem
-from .columns import BRIDGE, INTERFACE, OWNER_KEY, PORT, SWITCH, Column, Value
+from .columns import BRIDGE, EMPTY, INTERFACE, OWNER_KEY, PORT, SWITCH, Column, Value
 
 DEVICE_NAME_MAX = 15
 """Linux's IFNAMSIZ less its end mark. Bounds the names of interfaces that are a device of their own, unlike patches and tunnels."""
@@ -16,37 +15,33 @@ DEVICE_NAME = re.compile(r"(?!\.{1,2}$)[^\s/:\\]+")
 TABLE_NAME = re.compile(r"[^\s,=()]{1,31}")
 
 
-@dataclass(frozen=True)
-class WantedInterface:
+class WantedInterface(NamedTuple):
     name: str
-    values: Dict[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = EMPTY
     """Column name to value, for the columns given; in a shared map None removes a key."""
-    path: str = field(default="", compare=False)
+    path: str = ""
     """Where it is in ``config``, for what is said about it."""
 
 
-@dataclass(frozen=True)
-class WantedPort:
+class WantedPort(NamedTuple):
     name: str
-    values: Dict[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = EMPTY
     interfaces: Optional[Tuple[WantedInterface, ...]] = None
     """None: not given, so one of the port's name in a new port, and as they are in an existing one."""
-    path: str = field(default="", compare=False)
+    path: str = ""
 
 
-@dataclass(frozen=True)
-class WantedBridge:
+class WantedBridge(NamedTuple):
     name: str
-    values: Dict[str, Any] = field(default_factory=dict)
-    flow_tables: Optional[Dict[int, str]] = None
+    values: Mapping[str, Any] = EMPTY
+    flow_tables: Optional[Mapping[int, str]] = None
     """Table number to name; None: not managed."""
     ports: Tuple[WantedPort, ...] = ()
-    path: str = field(default="", compare=False)
+    path: str = ""
 
 
-@dataclass(frozen=True)
-class WantedSwitch:
-    values: Dict[str, Any] = field(default_factory=dict)
+class WantedSwitch(NamedTuple):
+    values: Mapping[str, Any] = EMPTY
     bridges: Tuple[WantedBridge, ...] = ()
 
 

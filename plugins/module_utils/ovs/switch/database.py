@@ -2,15 +2,27 @@
 """What an Open_vSwitch database holds, as far as it is configured: read in one transaction, so it is one moment's state."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Dict, List, Sequence, Tuple
+from types import MappingProxyType
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from ...errors import SluiceError
-from .columns import BRIDGE, CONFIGURED, INTERFACE, INTERFACE_STATUS, OWNER_KEY, PORT, SWITCH, Column, Values, column_value, from_ovsdb
+from .columns import (
+    BRIDGE,
+    CONFIGURED,
+    EMPTY,
+    INTERFACE,
+    INTERFACE_STATUS,
+    OWNER_KEY,
+    PORT,
+    SWITCH,
+    Column,
+    Values,
+    column_value,
+    from_ovsdb,
+)
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row's identity. ``uuid`` is empty while the row is only planned. A Flow_Table has no name of its own, only a place."""
 
     table: str
@@ -18,43 +30,38 @@ class Row:
     uuid: str = ""
 
 
-@dataclass(frozen=True)
-class Interface:
+class Interface(NamedTuple):
     row: Row
     values: Values
-    status: Dict[str, Any] = field(default_factory=dict)
+    status: Mapping[str, Any] = EMPTY
     """What ovs-vswitchd reports, by INTERFACE_STATUS and ``statistics``; only what it has set."""
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(NamedTuple):
     row: Row
     values: Values
-    interfaces: Dict[str, Interface] = field(default_factory=dict)
+    interfaces: Mapping[str, Interface] = EMPTY
 
 
-@dataclass(frozen=True)
-class FlowTable:
+class FlowTable(NamedTuple):
     row: Row
     name: str | None
     owner: str | None
 
 
-@dataclass(frozen=True)
-class Bridge:
+class Bridge(NamedTuple):
     row: Row
     values: Values
-    flow_tables: Dict[int, FlowTable] = field(default_factory=dict)
-    ports: Dict[str, Port] = field(default_factory=dict)
+    flow_tables: Mapping[int, FlowTable] = EMPTY
+    ports: Mapping[str, Port] = EMPTY
 
 
-@dataclass(frozen=True)
-class Switch:
+class Switch(NamedTuple):
     """A host's switch; an empty one stands for a host without Open vSwitch."""
 
     row: Row = Row("Open_vSwitch", ".")
-    values: Values = field(default_factory=lambda: {"external_ids": {}, "other_config": {}})
-    bridges: Dict[str, Bridge] = field(default_factory=dict)
+    values: Values = MappingProxyType({"external_ids": {}, "other_config": {}})
+    bridges: Mapping[str, Bridge] = EMPTY
     next_cfg: int = 0
     cur_cfg: int = 0
     version: str | None = None

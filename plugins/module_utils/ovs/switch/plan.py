@@ -2,8 +2,7 @@
 """The changes from one switch state to another: pure, and in a stable order."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
 
 from ...errors import InputError
 from .changes import (
@@ -27,8 +26,7 @@ from .describe import managed
 from .target import removal, target
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What a run is about to do, and to what it leads."""
 
     changes: Tuple[Change, ...]

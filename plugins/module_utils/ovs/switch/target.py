@@ -2,8 +2,7 @@
 """What the switch shall be: what is there, with what is wanted put in and what is to go taken out. Pure."""
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Dict, FrozenSet, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Mapping, NamedTuple, Optional, Tuple
 
 from .columns import KINDS, OWNER_KEY, Value, Values, empty
 from .config import WantedBridge, WantedInterface, WantedPort, WantedSwitch
@@ -12,8 +11,7 @@ from .database import Bridge, FlowTable, Interface, Port, Row, Switch, owner_of
 STATES = ("merged", "overridden", "deleted")
 
 
-@dataclass(frozen=True)
-class Removal:
+class Removal(NamedTuple):
     """What goes: bridges with all in them, and ports (bridge, port) of bridges that stay."""
 
     bridges: FrozenSet[str] = frozenset()
@@ -41,7 +39,7 @@ def removal(want: WantedSwitch, have: Switch, state: str, owner: str) -> Removal
 
 def survivors(have: Switch, gone: Removal) -> Dict[str, Bridge]:
     """The bridges that stay, with the ports that stay."""
-    return {at: replace(bridge, ports={name: port for name, port in bridge.ports.items() if (at, name) not in gone.ports})
+    return {at: bridge._replace(ports={name: port for name, port in bridge.ports.items() if (at, name) not in gone.ports})
             for at, bridge in have.bridges.items() if at not in gone.bridges}
 
 
@@ -49,7 +47,7 @@ def target(want: WantedSwitch, have: Switch, gone: Removal, state: str, owner: s
     """The whole switch as it shall be. New rows have no UUID and only the columns given, marked with their owner."""
     bridges = survivors(have, gone)
     if state == "deleted":
-        return replace(have, values=_without(have.values, want.values), bridges=bridges)
+        return have._replace(values=_without(have.values, want.values), bridges=bridges)
     places = {port: at for at, bridge in bridges.items() for port in bridge.ports}
     for wanted in want.bridges:
         bridge = bridges.get(wanted.name) or _new_bridge(wanted.name, owner)
@@ -59,11 +57,11 @@ def target(want: WantedSwitch, have: Switch, gone: Removal, state: str, owner: s
             if source not in (None, wanted.name):
                 left = bridges[str(source)]
                 ports[port.name] = left.ports[port.name]
-                bridges[str(source)] = replace(left, ports={name: item for name, item in left.ports.items() if name != port.name})
+                bridges[str(source)] = left._replace(ports={name: item for name, item in left.ports.items() if name != port.name})
             ports[port.name] = _port(port, ports.get(port.name), owner)
-        bridges[wanted.name] = replace(bridge, values=merged("Bridge", bridge.values, wanted.values), ports=ports,
+        bridges[wanted.name] = bridge._replace(values=merged("Bridge", bridge.values, wanted.values), ports=ports,
                                        flow_tables=_flow_tables(wanted, bridge.flow_tables, owner))
-    return replace(have, values=merged("Open_vSwitch", have.values, want.values), bridges=bridges)
+    return have._replace(values=merged("Open_vSwitch", have.values, want.values), bridges=bridges)
 
 
 def interfaces_of(port: WantedPort) -> Tuple[WantedInterface, ...]:
@@ -71,7 +69,7 @@ def interfaces_of(port: WantedPort) -> Tuple[WantedInterface, ...]:
     return (WantedInterface(port.name, path=port.path),) if port.interfaces is None else port.interfaces
 
 
-def merged(table: str, old: Values, given: Dict[str, Any]) -> Values:
+def merged(table: str, old: Values, given: Mapping[str, Any]) -> Values:
     """A row's columns with those given put in."""
     return {**old, **{column: _merged_column(KINDS[table][column], old.get(column), value) for column, value in given.items()}}
 
@@ -84,7 +82,7 @@ def _merged_column(kind: str, old: Value, given: Any) -> Value:
     return {key: value for key, value in merged_map.items() if value is not None}
 
 
-def _without(old: Values, given: Dict[str, Any]) -> Values:
+def _without(old: Values, given: Mapping[str, Any]) -> Values:
     """Less the keys that still have the value given: one with another value is somebody else's by now."""
     result = dict(old)
     for column, pairs in given.items():
@@ -107,20 +105,20 @@ def _port(wanted: WantedPort, there: Optional[Port], owner: str) -> Port:
     port = there or Port(Row("Port", wanted.name), _mark(owner))
     values = merged("Port", port.values, wanted.values)
     if there and wanted.interfaces is None:
-        return replace(port, values=values)
+        return port._replace(values=values)
     given = {item.name: item for item in interfaces_of(wanted)}
     kept = {name: item for name, item in port.interfaces.items() if name in given or owner_of(item.values) != owner}
     for name, item in given.items():
         interface = kept.get(name) or Interface(Row("Interface", name), _mark(owner))
-        kept[name] = replace(interface, values=merged("Interface", interface.values, item.values))
-    return replace(port, values=values, interfaces=kept)
+        kept[name] = interface._replace(values=merged("Interface", interface.values, item.values))
+    return port._replace(values=values, interfaces=kept)
 
 
-def _flow_tables(wanted: WantedBridge, there: Dict[int, FlowTable], owner: str) -> Dict[int, FlowTable]:
+def _flow_tables(wanted: WantedBridge, there: Mapping[int, FlowTable], owner: str) -> Mapping[int, FlowTable]:
     if wanted.flow_tables is None:
         return there
     kept = {number: table for number, table in there.items() if number in wanted.flow_tables or table.owner != owner}
     for number, name in wanted.flow_tables.items():
         new = FlowTable(Row("Flow_Table", f"{wanted.name} {number}"), name, owner)
-        kept[number] = replace(kept[number], name=name) if number in kept else new
+        kept[number] = kept[number]._replace(name=name) if number in kept else new
     return dict(sorted(kept.items()))
