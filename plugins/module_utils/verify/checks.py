@@ -54,7 +54,8 @@ def _pairs(fabric: Fabric, node: str, options: Options) -> Iterator[Check]:
             if destination == source or (source.kind == "node" and destination.kind != "pod"):
                 continue
             for address in destination.addresses:
-                yield from _pair(source, destination, address, options)
+                if _same_family(source.addresses, address):
+                    yield from _pair(source, destination, address, options)
 
 
 def _pair(source: Place, destination: Place, address: str, options: Options) -> Iterator[Check]:
