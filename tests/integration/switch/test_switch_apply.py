@@ -136,6 +136,24 @@ def test_interface_errors_fail_with_the_words_of_ovs_until_they_are_gone(ovs: Ov
     assert not run(ovs, config).changed
 
 
+def test_a_taken_ofport_fails_instead_of_another_number(ovs: OvsSandbox) -> None:
+    run(ovs, ports_of("br0"))
+    ovs.vsctl("add-port", "br0", "theirs", "--", "set", "Interface", "theirs", "type=internal", "ofport_request=7")
+    config = {"bridges": [{"name": "br0", "ports": [
+        {"name": "p1", "interfaces": [{"name": "p1", "type": "internal", "ofport_request": 7}]}]}]}
+    with pytest.raises(NotRealised, match=r"interface p1 has OpenFlow port number \d+, because the requested 7 is taken"):
+        run(ovs, config)
+    ovs.vsctl("del-port", "theirs")
+    run(ovs, ports_of("br0", "p2"))
+    assert not run(ovs, config).changed
+    assert ovs.vsctl("get", "Interface", "p1", "ofport").strip() == "7"
+
+
+def test_an_owner_has_a_name(ovs: OvsSandbox) -> None:
+    with pytest.raises(InputError, match="owner: is empty"):
+        run(ovs, {}, "deleted", owner="")
+
+
 def test_tcp(ovs: OvsSandbox) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple
 
-from ...errors import SluiceError
+from ...errors import InputError, Problem, SluiceError
 from ..ovsdb import Conflict, Connection, NotInstalled, Operation
 from .config import WantedSwitch, parse
 from .database import Switch, selects, switch_from
 from .describe import as_text
 from .plan import Plan, plan
-from .target import interfaces_of
 from .transaction import Transaction
 
 ATTEMPTS = 10
@@ -48,6 +47,8 @@ def apply(remote: str, config: Mapping[str, Any], state: str, owner: str, wait_t
     named, NotRealised is raised, and the database keeps what was committed: it is what was wanted, and the next run goes on from
     there. Also raises InputError and SluiceError.
     """
+    if not owner:
+        raise InputError([Problem("", "", "owner", "is empty", "a name")])
     want = parse(config, complete=state == "overridden")
     try:
         connection = Connection(remote)
@@ -109,11 +110,13 @@ def _outcome(planned: Plan, warnings: Tuple[str, ...] = ()) -> Outcome:
 
 
 def _errors(want: WantedSwitch, have: Switch) -> Iterator[str]:
-    """What ovs-vswitchd says is wrong with interfaces that are wanted, in its words."""
+    """What is wrong with interfaces of ports that are wanted: in the words of ovs-vswitchd, or a number other than that wanted."""
     for wanted in want.bridges:
-        ports = have.bridges[wanted.name].ports if wanted.name in have.bridges else {}
-        names = {interface.name for port in wanted.ports for interface in interfaces_of(port)} | {wanted.name}
-        for port in ports.values():
-            for name, interface in port.interfaces.items():
-                if name in names and interface.status.get("error"):
-                    yield f"ovs-vswitchd reports for interface {name}: {interface.status['error']}"
+        there = have.bridges[wanted.name].ports if wanted.name in have.bridges else {}
+        for name in sorted({wanted.name, *(port.name for port in wanted.ports)} & set(there)):
+            for member, interface in there[name].interfaces.items():
+                request, number = interface.values["ofport_request"], interface.status.get("ofport")
+                if interface.status.get("error"):
+                    yield f"ovs-vswitchd reports for interface {member}: {interface.status['error']}"
+                elif request is not None and number is not None and number != request:
+                    yield f"interface {member} has OpenFlow port number {number}, because the requested {request} is taken"
