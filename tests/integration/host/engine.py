@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the host engine once, as a process that a test puts into a network namespace: a JSON request on stdin, a JSON answer on stdout."""
+"""Runs the host engine in a process that a test puts into a network namespace: JSON requests on stdin, a list of answers on stdout."""
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from sluice.errors import SluiceError
 from sluice.node.host.converge import absent, present
 
 
-def main() -> None:
-    request = json.load(sys.stdin)
+def answer(request: dict[str, Any]) -> dict[str, Any]:
     root = Path(request["root"])
     try:
         if request["state"] == "present":
@@ -20,9 +20,8 @@ def main() -> None:
         else:
             result = absent(request["config"], check=request["check"], root=root)
     except SluiceError as error:
-        print(json.dumps({"error": str(error)}))
-    else:
-        print(json.dumps(asdict(result)))
+        return {"error": str(error)}
+    return asdict(result)
 
 
-main()
+json.dump([answer(request) for request in json.load(sys.stdin)], sys.stdout)
