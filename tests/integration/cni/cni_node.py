@@ -106,7 +106,8 @@ class Node:
         return sorted(link["ifname"] for link in json.loads(self.ovs.in_netns("ip", "-j", "link", "show", "type", "veth")))
 
     def dynamic_flows(self) -> list[str]:
-        return self.ovs.ofctl("--names", "--no-stats", "dump-flows", "br-sluice", "cookie=0x51cd000000000000/0xffff000000000000").splitlines()
+        cookie = "cookie=0x51cd000000000000/0xffff000000000000"
+        return self.ovs.ofctl("--names", "--no-stats", "dump-flows", "br-sluice", cookie).splitlines()
 
     def files(self) -> list[str]:
         return sorted(path.name for path in self.state.glob("*.json"))

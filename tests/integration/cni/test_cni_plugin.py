@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from cni_node import PLANNED, Node
@@ -38,7 +39,8 @@ def test_pods_unknown_to_the_inventory_get_the_dynamic_quarter_and_reach_each_ot
     assert node.ovs.vsctl("get", "Interface", second["interfaces"][0]["name"], "ofport").strip() == str(0x8001)
     assert 'sluice-pod="tools/shell"' in node.ovs.vsctl("get", "Port", second["interfaces"][0]["name"], "external_ids")
     for source in (one, two, cart):
-        for destination in ("10.10.0.2", "10.10.0.192", "10.10.0.193", "fd10:10::2", "fd10:10::c0", "fd10:10::c1", "10.10.0.1", "fd10:10::1"):
+        for destination in ("10.10.0.1", "10.10.0.2", "10.10.0.192", "10.10.0.193",
+                            "fd10:10::1", "fd10:10::2", "fd10:10::c0", "fd10:10::c1"):
             assert node.reaches(source, destination), (source, destination)
 
 
@@ -166,7 +168,7 @@ def test_many_at_once_get_different_addresses(node: Node) -> None:
 
 
 def test_a_full_range_is_an_error_that_says_so(node: Node) -> None:
-    small = {"node_cidrs": ["10.10.0.0/29"], "gateways": ["10.10.0.1"]}
+    small: dict[str, Any] = {"node_cidrs": ["10.10.0.0/29"], "gateways": ["10.10.0.1"]}
     netns = node.container()
     assert [ip["address"] for ip in node.add("aaa", netns, **small)["ips"]] == ["10.10.0.6/29"]
     status, answer = node.call("ADD", "bbb", node.container(), **small)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sluice.errors import InputError, SluiceError
-from sluice.node.probe import NODE, NO_SOURCE, OPEN, REFUSED, TIMED_OUT, TOO_BIG, Answer, Probe
+from sluice.node.probe import NO_SOURCE, NODE, OPEN, REFUSED, TIMED_OUT, TOO_BIG, Answer, Probe
 from sluice.verify.checks import ACROSS, FROM_NODE, MTU, SAME_NODE, TO_NODE, TO_OUTSIDE, Check, Options, node_checks
 from sluice.verify.fabric import Fabric, read_fabric
 from sluice.verify.report import report
