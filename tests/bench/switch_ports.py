@@ -76,7 +76,7 @@ def playbook(folder: Path, name: str, tasks: Sequence[Mapping[str, Any]]) -> Cal
 
 
 def contenders(folder: Path, ports: int, loop_rounds: int) -> list[Contender]:
-    names = "{{ range(" + str(ports) + ") }}"
+    names = "{{ range(" + str(ports) + ") | list }}"
     ours = playbook(folder, "switch", [
         {"sluice.fabric.switch": {"database": "{{ database }}", "config": bridge_config(ports)}}])
     commands = playbook(folder, "command", [
