@@ -136,6 +136,14 @@ def test_flow_tables() -> None:
         "--id=@t create Flow_Table name=four external_ids:sluice-owner=sluice -- set Bridge br0 flow_tables:4=@t"]
 
 
+@pytest.mark.parametrize("config", [{}, bridges("br0")])
+def test_deleted_takes_own_table_names_off_a_foreign_bridge(config: dict[str, Any]) -> None:
+    tables = {1: FlowTable(Row("Flow_Table", "t1", "t1"), "one", "sluice"), 2: FlowTable(Row("Flow_Table", "t2", "t2"), "two", None)}
+    result = planned(switch(bridge("br0", None, tables=tables)), config, "deleted")
+    assert [change.command() for change in result.changes] == ["remove Bridge br0 flow_tables 1"]
+    assert result.before == {"bridges": [{"name": "br0", "flow_tables": {"1": "one", "2": "two"}}]}
+
+
 def test_types_that_this_switch_cannot_make_are_refused_at_their_place() -> None:
     have = Switch(interface_types=("internal", "geneve"), datapath_types=("netdev",))
     config = {"bridges": [{"name": "br0", "datapath_type": "system", "ports": [

@@ -47,11 +47,12 @@ def managed(switch: Switch, want: WantedSwitch, gone: Removal) -> Config:
         shown: Config = {"name": name}
         if name in wanted_bridges:
             shown.update(_given("Bridge", bridge.values, wanted_bridges[name].values))
-            if wanted_bridges[name].flow_tables is not None:
-                shown.update(_flow_tables(bridge))
+        wanted_tables = name in wanted_bridges and wanted_bridges[name].flow_tables is not None
+        if wanted_tables or any((name, number) in gone.tables for number in bridge.flow_tables):
+            shown.update(_flow_tables(bridge))
         if ports:
             shown["ports"] = ports
-        if ports or name in wanted_bridges:
+        if len(shown) > 1 or name in wanted_bridges:
             bridges.append(shown)
     return {**_given("Open_vSwitch", switch.values, want.values), **({"bridges": bridges} if bridges else {})}
 

@@ -12,10 +12,11 @@ STATES = ("merged", "overridden", "deleted")
 
 
 class Removal(NamedTuple):
-    """What goes: bridges with all in them, and ports (bridge, port) of bridges that stay."""
+    """What goes: bridges with all in them; of bridges that stay, ports (bridge, port) and names of tables (bridge, number)."""
 
     bridges: FrozenSet[str] = frozenset()
     ports: FrozenSet[Tuple[str, str]] = frozenset()
+    tables: FrozenSet[Tuple[str, int]] = frozenset()
 
 
 def removal(want: WantedSwitch, have: Switch, state: str, owner: str) -> Removal:
@@ -34,13 +35,20 @@ def removal(want: WantedSwitch, have: Switch, state: str, owner: str) -> Removal
                if owner_of(bridge.values) == owner and (everything or (name in named_bridges) == deleting)}
     ports = {(at, name) for at, bridge in have.bridges.items() if at not in bridges for name, port in bridge.ports.items()
              if name != at and owner_of(port.values) == owner and (everything or (name in named_ports) == deleting)}
-    return Removal(frozenset(bridges), frozenset(ports))
+    tables = {(at, number) for at, bridge in have.bridges.items() if at not in bridges and deleting and (everything or at in named_bridges)
+              for number, table in bridge.flow_tables.items() if table.owner == owner}
+    return Removal(frozenset(bridges), frozenset(ports), frozenset(tables))
 
 
 def survivors(have: Switch, gone: Removal) -> Dict[str, Bridge]:
-    """The bridges that stay, with the ports that stay."""
-    return {at: bridge._replace(ports={name: port for name, port in bridge.ports.items() if (at, name) not in gone.ports})
-            for at, bridge in have.bridges.items() if at not in gone.bridges}
+    """The bridges that stay, with what stays in them."""
+    result = {}
+    for at, bridge in have.bridges.items():
+        if at not in gone.bridges:
+            ports = {name: port for name, port in bridge.ports.items() if (at, name) not in gone.ports}
+            tables = {number: table for number, table in bridge.flow_tables.items() if (at, number) not in gone.tables}
+            result[at] = bridge._replace(ports=ports, flow_tables=tables)
+    return result
 
 
 def target(want: WantedSwitch, have: Switch, gone: Removal, state: str, owner: str) -> Switch:
