@@ -24,7 +24,7 @@ def cluster_state(nodes: int, pods_per_node: int, *, datapath: str = "netdev", m
         made_nodes[name] = Node(
             name=name, datapath=datapath, pod_cidrs=pod_cidrs, labels={},
             transport=Transport("eth1", (f"172.{16 + subnet}.{index + 1 >> 8}.{index + 1 & 255}/16", f"fd77:{subnet:x}::{index + 1:x}/64"), mtu,
-                                (Route("default", f"172.{16 + subnet}.255.254"),)))
+                                (Route("default", f"172.{16 + subnet}.255.254"),), f"0a:77:{subnet:02x}:{index >> 8:02x}:{index & 255:02x}:00"))
         for number in range(pods_per_node):
             pod = Pod(namespace="default", name=f"pod-{index + 1}-{number}", node=name, ports=(ContainerPort(8080),),
                       ips=tuple(slot_address(cidr, number) for cidr in pod_cidrs), mac=f"0a:01:{index >> 8:02x}:{index & 255:02x}:00:{number:02x}",

@@ -63,7 +63,7 @@ def _transport_facts(node: Node) -> dict[str, Any]:
     """Those of a node's facts that its program depends on, in the form in which they are read again."""
     transport = node.transport
     return {
-        "interfaces": {transport.interface: {"addresses": list(transport.addresses), "mtu": transport.mtu}},
+        "interfaces": {transport.interface: {"addresses": list(transport.addresses), "mac": transport.mac, "mtu": transport.mtu}},
         "routes": [{"destination": route.destination, "via": route.via, "device": transport.interface} for route in transport.routes],
     }
 

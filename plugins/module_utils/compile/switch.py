@@ -34,6 +34,8 @@ def switch_program(fabric: Fabric, node: Node) -> dict[str, Any]:
             "name": TRANSPORT_BRIDGE,
             "datapath_type": "netdev",
             "fail_mode": "standalone",
+            # The addresses keep their MAC, so no neighbour has to learn another.
+            "other_config": {"hwaddr": transport.mac} if transport.mac else {},
             "ports": [{"name": transport.interface}, _port(TRANSPORT_BRIDGE, type="internal", mtu_request=transport.mtu)],
         })
     return {"bridges": bridges}

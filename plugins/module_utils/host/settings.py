@@ -55,14 +55,15 @@ def peer_routes(node: Node, peer: Node, next_hops: Sequence[str]) -> list[dict[s
 
 
 def sysctl(node: Node) -> dict[str, str]:
-    """Kernel settings; IPv6 forwarding would make the kernel ignore router advertisements on the transport, which 2 overrules."""
+    """Kernel settings. A host that forwards IPv6 ignores router advertisements, which a transport may live by: 2 takes them all the same;
+    on a transport that is a port of the transport bridge they would bring addresses back that belong to the bridge."""
     settings = {}
     versions = {family(cidr).version for cidr in node.pod_cidrs}
     if 4 in versions:
         settings["net.ipv4.ip_forward"] = "1"
     if 6 in versions:
         settings["net.ipv6.conf.all.forwarding"] = "1"
-        settings[f"net.ipv6.conf.{node.transport.interface}.accept_ra"] = "2"
+        settings[f"net.ipv6.conf.{node.transport.interface}.accept_ra"] = "0" if node.datapath == "netdev" else "2"
     return settings
 
 

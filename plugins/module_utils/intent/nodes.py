@@ -9,7 +9,7 @@ from ..errors import Problem
 from ..plan.addresses import TRANSPORT_BRIDGE
 from .state import Cluster, Route, Transport
 from .syntax import Address, address, cidr
-from .variables import INVENTORY, HostSettings, overlap
+from .variables import INVENTORY, HostSettings, overlap, some_hosts
 
 SLUICE_PROTOCOL = "83"
 """The routing protocol number that Sluice's own routes carry."""
@@ -47,6 +47,7 @@ def check_nodes(nodes: Mapping[str, NodeIntent], cluster: Cluster, problems: lis
     """What is wrong with the nodes together: names and addresses that two of them have, and families that they do not share."""
     _check_names(nodes, problems)
     _check_addresses(nodes, problems)
+    _check_overlap(nodes, cluster, problems)
     # A node without a transport has its own problem already.
     found = {name: node for name, node in nodes.items() if node.transport.addresses}
     _check_families(found, cluster, problems)
@@ -84,13 +85,15 @@ class _Host:
         if not isinstance(mtu, int) or mtu <= 0:
             self.problem("sluice_transport_interface", f"the MTU of {interface} is not known", "an interface with an MTU")
             mtu = 0
-        self._check_overlap(cluster, interface, addresses)
-        return Transport(interface, addresses, mtu, self._routes(interface, addresses, cluster))
+        return Transport(interface, addresses, mtu, self._routes(interface, addresses, cluster), str(self.interfaces[interface].get("mac") or ""))
 
     def _interface(self) -> str:
         """The name of the transport interface; empty, with a problem, if there is none."""
+        if not self.interfaces:
+            self.problem("", "nothing is known of its interfaces", "a host that Ansible has reached at least once")
+            return ""
         wanted = self.settings.transport_interface
-        existing = ", ".join(name for name in sorted(self.interfaces) if name != "lo") or "none"
+        existing = ", ".join(name for name in sorted(self.interfaces) if name not in ("lo", TRANSPORT_BRIDGE)) or "none"
         if wanted and wanted != TRANSPORT_BRIDGE:
             if wanted in self.interfaces:
                 return wanted
@@ -160,14 +163,6 @@ class _Host:
                 routes.append(Route(str(network), via))
         return tuple(sorted(set(routes), key=lambda route: (route.destination, route.via)))
 
-    def _check_overlap(self, cluster: Cluster, interface: str, addresses: Iterable[str]) -> None:
-        for text in addresses:
-            bare = address(text.partition("/")[0])
-            for name, cidrs in (("sluice_pod_cidrs", cluster.pod_cidrs), ("sluice_service_cidrs", cluster.service_cidrs)):
-                for other in map(cidr, cidrs):
-                    if bare and other and bare.version == other.version and bare in other:
-                        self.problem(name, f"{other} contains {bare}, the address of {interface}", "a network that the nodes do not use")
-
 
 def _is_local(text: str) -> bool:
     """Whether an address or network means nothing beyond its link or host."""
@@ -213,6 +208,19 @@ def _check_addresses(nodes: Mapping[str, NodeIntent], problems: list[Problem]) -
                 message = f"{node.transport.interface} has {bare}, which is also the address of host {other}"
                 expected = "an address of its own, or each machine under one name"
                 problems.append(Problem(INVENTORY, f"host {name}", "sluice_transport_interface", message, expected))
+
+
+def _check_overlap(nodes: Mapping[str, NodeIntent], cluster: Cluster, problems: list[Problem]) -> None:
+    for variable, cidrs in (("sluice_pod_cidrs", cluster.pod_cidrs), ("sluice_service_cidrs", cluster.service_cidrs)):
+        for network in map(cidr, cidrs):
+            hit: dict[str, str] = {}
+            for name, node in sorted(nodes.items()):
+                for found in (address(text.partition("/")[0]) for text in node.transport.addresses):
+                    if network and found and found.version == network.version and found in network:
+                        hit[name] = f"{found}, the address of {node.transport.interface}"
+            if hit:
+                message = f"{network} contains {next(iter(hit.values()))}"
+                problems.append(Problem(INVENTORY, some_hosts(list(hit)), variable, message, "a network that the nodes do not use"))
 
 
 def _check_families(nodes: Mapping[str, NodeIntent], cluster: Cluster, problems: list[Problem]) -> None:

@@ -47,6 +47,7 @@ class Transport:
     mtu: int
     routes: tuple[Route, ...] = ()
     """Routes over this interface other than the on-link ones of its addresses (the default route, mostly)."""
+    mac: str = ""
 
 
 @dataclass(frozen=True)

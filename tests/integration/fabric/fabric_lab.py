@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A lab of the tests' own, the inventory that is put on it, and the playbooks run as a user runs them."""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Sequence
+
+import yaml
+
+ROOT = Path(__file__).parents[3]
+DEMO = ROOT / "inventories/demo"
+PLAYBOOK_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Result:
+    """One task on one host."""
+
+    host: str
+    task: str
+    module: str
+    outcome: str
+    changed: bool
+    diff: Any
+    msg: Any
+    items: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a playbook."""
+
+    code: int
+    output: str
+    results: tuple[Result, ...]
+
+    @property
+    def changed(self) -> list[tuple[str, str]]:
+        return [(result.host, result.task) for result in self.results if result.changed]
+
+    def diffs(self) -> dict[tuple[str, str], Any]:
+        return {(result.host, result.task): result.diff for result in self.results if result.changed}
+
+
+class FabricLab:
+    """Playbooks against a lab; the inventory is a folder of the test's own and may be edited between runs."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self.inventory = folder / "inventory"
+        shutil.copytree(DEMO, self.inventory, ignore=shutil.ignore_patterns("artifacts", "allocations.yml"))
+        self.set_variables(sluice_lab_name=name)
+        self.ssh_config = Path("/var/lib/sluice-lab", name, "ssh_config")
+
+    @property
+    def hosts(self) -> Path:
+        return self.inventory / "hosts.yml"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.inventory / "artifacts/demo"
+
+    def set_nodes(self, *numbers: int) -> None:
+        """The inventory's nodes: node<n>, at address 10 + n."""
+        nodes = {f"node{number}": {"sluice_lab_number": 10 + number} for number in numbers}
+        self.hosts.write_text(yaml.safe_dump({"sluice_nodes": {"hosts": nodes}}))
+
+    def set_variables(self, **variables: Any) -> None:
+        """Variables of the inventory that are to differ from the demo's; None takes one back."""
+        file = self.inventory / "group_vars/all/test.yml"
+        known = yaml.safe_load(file.read_text()) if file.exists() else {}
+        known.update(variables)
+        file.write_text(yaml.safe_dump({name: value for name, value in known.items() if value is not None}))
+
+    def run(self, playbook: str, *arguments: str) -> Run:
+        record = self.inventory.parent / "record.jsonl"
+        record.unlink(missing_ok=True)
+        environment = {
+            **os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "SLUICE_RECORD": str(record), "ANSIBLE_FORCE_COLOR": "0",
+            "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"), "ANSIBLE_CALLBACKS_ENABLED": "record"}
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.hosts), f"playbooks/{playbook}.yml", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, timeout=PLAYBOOK_SECONDS, check=False)
+        lines = record.read_text().splitlines() if record.exists() else []
+        return Run(done.returncode, done.stdout, tuple(Result(**json.loads(line)) for line in lines))
+
+    def succeed(self, playbook: str, *arguments: str) -> Run:
+        run = self.run(playbook, *arguments)
+        assert run.code == 0, run.output
+        return run
+
+    def verify(self) -> None:
+        """All pairs, as expected, with real packets."""
+        assert "probes are as expected" in self.succeed("verify").output
+
+    def on(self, node: str, command: str, check: bool = True) -> str:
+        """Run a shell command on a node; gives what it prints."""
+        done = subprocess.run(["ssh", "-F", str(self.ssh_config), node, command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=120, check=False)
+        assert not check or done.returncode == 0, f"{command} on {node}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def pods(self) -> list[dict[str, Any]]:
+        """The planned pods of all nodes, each with its node."""
+        return [{**pod, "node": file.parent.name} for file in sorted(self.artifacts.glob("*/pods.json"))
+                for pod in json.loads(file.read_text())["pods"]]
+
+    def pod(self, prefix: str) -> dict[str, Any]:
+        return next(pod for pod in self.pods() if pod["name"].startswith(prefix))
+
+    def pod_command(self, pod: dict[str, Any], command: str) -> str:
+        """The shell command that runs another one in the network namespace of a pod, on the pod's node."""
+        task = pod["container_id"].partition("-")[2]
+        return f"nsenter --net=/proc/$(ctr -n sluice task ls | awk '$1 == \"{task}\" {{print $2}}')/ns/net {command}"
+
+
+def changed_by(runs: Sequence[Result]) -> set[str]:
+    return {result.task for result in runs if result.changed}

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Restarts, deaths and a reboot: the network comes back by itself, and until then nothing passes; faults in the middle of a run."""
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+from fabric_lab import FabricLab
+
+BACK_SECONDS = 60
+
+DEATHS = {
+    "restart of ovs-vswitchd": "systemctl restart ovs-vswitchd",
+    "restart of ovsdb-server": "systemctl restart ovsdb-server",
+    "restart of both": "systemctl restart openvswitch-switch",
+    "kill -9 of ovs-vswitchd": "kill -9 $(pidof ovs-vswitchd)",
+    "kill -9 of ovsdb-server": "kill -9 $(pidof ovsdb-server)",
+}
+
+
+@pytest.fixture(scope="module")
+def running(fabric: FabricLab) -> FabricLab:
+    fabric.succeed("site")
+    fabric.verify()
+    return fabric
+
+
+def wait_until_back(fabric: FabricLab, node: str) -> None:
+    """Until every planned pod of the node reaches a pod of another node, over IPv4 and IPv6."""
+    remote = next(pod for pod in fabric.pods() if pod["node"] != node)
+    waiting = [fabric.pod_command(pod, f"ping -c 1 -W 1 {ip}") for pod in fabric.pods() if pod["node"] == node for ip in remote["ips"]]
+    end = time.monotonic() + BACK_SECONDS
+    while waiting and time.monotonic() < end:
+        waiting = [command for command in waiting if " 1 received" not in fabric.on(node, command, check=False)]
+    assert not waiting, (waiting, fabric.on(node, "journalctl -u sluice-node -u ovs-vswitchd -n 40 --no-pager", check=False))
+
+
+@pytest.mark.parametrize("death", DEATHS)
+def test_the_network_comes_back_by_itself(running: FabricLab, death: str) -> None:
+    running.on("node1", DEATHS[death])
+    wait_until_back(running, "node1")
+    running.verify()
+    assert running.succeed("site").changed == []
+
+
+def test_nothing_passes_while_the_flows_are_not_back(running: FabricLab) -> None:
+    """With the unit that puts the flows back held off, the restarted switch forwards nothing, not even what it did before."""
+    source, target = running.pod("api"), next(pod for pod in running.pods() if pod["node"] == running.pod("api")["node"] and "api" not in pod["name"])
+    node = source["node"]
+    ping = running.pod_command(source, f"ping -c 2 -i 0.2 -W 1 {target['ips'][0]}")
+    assert " 2 received" in running.on(node, ping)
+    running.on(node, "systemctl mask --runtime sluice-node && systemctl daemon-reload && systemctl restart ovs-vswitchd")
+    try:
+        running.on(node, "timeout 20 sh -c 'until ovs-vsctl --timeout=1 get interface sluice-gw0 ofport | grep -qx 1; do sleep 0.2; done'")
+        assert "flow_count=0" in running.on(node, "ovs-ofctl -O OpenFlow15 dump-aggregate br-sluice")
+        assert " 0 received" in running.on(node, ping, check=False)
+    finally:
+        running.on(node, "systemctl unmask --runtime sluice-node && systemctl daemon-reload && systemctl restart ovs-vswitchd")
+    wait_until_back(running, node)
+
+
+def test_a_reboot(running: FabricLab) -> None:
+    boot = running.on("node2", "cat /proc/sys/kernel/random/boot_id; stat -c %Y /run/systemd")
+    running.on("node2", "systemctl reboot", check=False)
+    end = time.monotonic() + 2 * BACK_SECONDS
+    while time.monotonic() < end:
+        try:
+            if running.on("node2", "cat /proc/sys/kernel/random/boot_id; stat -c %Y /run/systemd", check=False) not in ("", boot):
+                break
+        except subprocess.TimeoutExpired:
+            pass
+        time.sleep(1)
+    names = [pod["container_id"].partition("-")[2] for pod in running.pods() if pod["node"] == "node2"]
+    while time.monotonic() < end and not all(name in running.on("node2", "ctr -n sluice task ls", check=False) for name in names):
+        time.sleep(1)
+    wait_until_back(running, "node2")
+    running.verify()
+    assert running.succeed("site").changed == []
+
+
+def test_ovs_vswitchd_stopped_in_the_middle(running: FabricLab) -> None:
+    """A daemon that does not answer is told, its flows stay, and the next run completes."""
+    flows = "ovs-ofctl -O OpenFlow15 --names --no-stats dump-flows br-sluice | sort"
+    before = running.on("node3", flows)
+    running.set_variables(sluice_mtu=1400)
+    running.on("node3", "kill -STOP $(pidof ovs-vswitchd)")
+    try:
+        run = running.run("site")
+    finally:
+        running.on("node3", "kill -CONT $(pidof ovs-vswitchd)")
+    assert run.code != 0
+    failed = [result for result in run.results if result.outcome == "failed"]
+    assert {result.host for result in failed} == {"node3"}
+    assert "ovs-vswitchd" in str(failed[0].msg)
+    assert "Traceback" not in run.output
+    assert running.on("node3", flows) == before
+    assert {host for host, _task in running.succeed("site").changed} <= {"node3"}
+    running.verify()
+    running.set_variables(sluice_mtu=None)
+    running.succeed("site")
+
+
+def test_a_full_disk_leaves_the_old_artifacts_whole(running: FabricLab, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("full")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], check=True)
+    try:
+        running.set_variables(sluice_artifacts_dir=str(folder))
+        running.succeed("site")
+        old = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        with (folder / "filler").open("wb") as filler:
+            try:
+                while True:
+                    filler.write(b"x" * 4096)
+                    filler.flush()
+            except OSError:
+                pass
+        running.set_variables(sluice_mtu=1400)
+        run = running.run("site")
+        assert run.code != 0
+        assert "could not be written, and nothing was changed on any node: No space left on device" in run.output
+        assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "filler"} == old
+        assert not [result for result in run.results if result.changed]
+        (folder / "filler").unlink()
+        assert running.succeed("site").changed != []
+    finally:
+        running.set_variables(sluice_artifacts_dir=None, sluice_mtu=None)
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+    running.succeed("site")
+
+
+def test_ssh_cut_in_the_middle(running: FabricLab) -> None:
+    """A node that is gone is told; the others are done, and the next run completes."""
+    running.set_variables(sluice_mtu=1400)
+    running.on("node3", "systemctl stop ssh.socket ssh; systemd-run --on-active=60 systemctl start ssh", check=False)
+    subprocess.run(["ssh", "-F", str(running.ssh_config), "-O", "exit", "node3"], capture_output=True, check=False)
+    try:
+        run = running.run("site", "-e", "ansible_ssh_retries=0", "-e", "ansible_ssh_timeout=3")
+        assert run.code != 0
+        assert any(result.host == "node3" and result.outcome == "unreachable" for result in run.results), run.output
+        assert "Traceback" not in run.output
+    finally:
+        running.set_variables(sluice_mtu=None)
+        end = time.monotonic() + 2 * BACK_SECONDS
+        while "up" not in running.on("node3", "echo up", check=False) and time.monotonic() < end:
+            time.sleep(2)
+    running.succeed("site")
+    running.verify()
