@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Callable, Iterable, Mapping, NamedTuple, Optional, TypeVar
 
 from ..errors import InputError, Problem, SluiceError
-from .flow import FLAGS, Flow, parse_flow, render_flow
-from .openflow.actions import ActionEncoder
+from .flow import FLAGS, Flow, render_flow
 from .openflow.actions_text import ActionDecoder
+from .openflow.flow_encoder import FlowEncoder
 from .openflow.groups import Group, format_group, parse_group
-from .openflow.match import MatchEncoder, decode_match
-from .openflow.messages import FlowEntry, flow_key, flow_value
+from .openflow.match import decode_match
+from .openflow.messages import FLAG_BITS, FlowEntry
 from .openflow.meters import Meter, format_meter, parse_meter
 
-_FLAG_BITS = {"send_flow_rem": 1, "no_packet_counts": 8, "no_byte_counts": 16}
 _T = TypeVar("_T")
 
 
@@ -89,10 +88,10 @@ def encode_program(flows: Iterable[str | Flow], groups: Optional[Iterable[str]],
     Raises InputError with everything that is wrong: what cannot be read, a flow, group or meter given twice, a flow with a cookie
     that is not the owner's.
     """
-    actions = ActionEncoder({name: number for number, name in tables.items()})
+    encoder = FlowEncoder({name: number for number, name in tables.items()})
     problems: list[Problem] = []
-    encoded = _encode_flows(flows, actions, owner, problems)
-    parsed_groups = None if groups is None else _parse_all("groups", groups, lambda text: parse_group(text, actions), problems)
+    encoded = _encode_flows(flows, encoder, owner, problems)
+    parsed_groups = None if groups is None else _parse_all("groups", groups, lambda text: parse_group(text, encoder.actions), problems)
     parsed_meters = None if meters is None else _parse_all("meters", meters, parse_meter, problems)
     if problems:
         raise InputError(problems)
@@ -110,7 +109,7 @@ class Renderer:
         idle, hard, flags, importance = (int.from_bytes(value[start:start + 2], "big") for start in (0, 2, 4, 6))
         return Flow(self._decoder.table(key[0]), int.from_bytes(key[2:4], "big"), decode_match(key[4:]),
                     self._decoder.instructions(value[16:]), int.from_bytes(value[8:16], "big"), idle, hard, importance,
-                    tuple(name for name in FLAGS if flags & _FLAG_BITS[name]))
+                    tuple(name for name in FLAGS if flags & FLAG_BITS[name]))
 
     def line(self, entry: FlowEntry) -> str:
         """The line of an entry."""
@@ -136,29 +135,25 @@ def flow_order(key: bytes) -> tuple[int, int, bytes]:
     return key[0], -int.from_bytes(key[2:4], "big"), key[4:]
 
 
-def _encode_flows(flows: Iterable[str | Flow], actions: ActionEncoder, owner: Owner, problems: list[Problem]) -> dict[bytes, bytes]:
+def _encode_flows(flows: Iterable[str | Flow], encoder: FlowEncoder, owner: Owner, problems: list[Problem]) -> dict[bytes, bytes]:
     encoded: dict[bytes, bytes] = {}
-    encode_match, encode_actions, table_number = MatchEncoder().encode, actions.encode, actions.table
-    tables: dict[str, int] = {}
+    owner_value, owner_mask = owner
     for number, given in enumerate(flows, 1):
-        if isinstance(given, str):
-            given = given.strip()
-            if not given or given[0] == "#":
-                continue
         try:
-            table, priority, match, tokens, cookie, idle, hard, importance, flags = given if isinstance(given, Flow) else parse_flow(given)
-            if table not in tables:
-                tables[table] = table_number(table)
-            key = flow_key(tables[table], priority, encode_match(match))
-            bits = sum(_FLAG_BITS[flag] for flag in flags) if flags else 0
-            value = flow_value(idle, hard, bits, importance, cookie, encode_actions(tokens))
-            if cookie & owner.mask != owner.value:
-                raise SluiceError(f"the cookie {cookie:#x} is not one of the owner's ({owner})")
+            if isinstance(given, Flow):
+                key, value = encoder.flow(given)
+            else:
+                line = given.strip()
+                if not line or line[0] == "#":
+                    continue
+                key, value = encoder.line(line)
+            if owner_mask and int.from_bytes(value[8:16], "big") & owner_mask != owner_value:
+                raise SluiceError(f"the cookie 0x{value[8:16].hex().lstrip('0') or '0'} is not one of the owner's ({owner})")
             if key in encoded:
                 raise SluiceError("another flow with the same table, priority and match is given before it")
             encoded[key] = value
         except SluiceError as error:
-            problems.append(Problem("flows", f"line {number}", str(given), str(error)))
+            problems.append(Problem("flows", f"line {number}", str(given).strip(), str(error)))
     return encoded
 
 

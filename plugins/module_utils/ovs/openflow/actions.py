@@ -29,7 +29,7 @@ class ActionEncoder:
     def __init__(self, tables: Mapping[str, int]) -> None:
         self._tables = tables
         self._lists: dict[tuple[str, ...], bytes] = {}
-        self._known: dict[str, bytes] = {}
+        self._known: dict[str, tuple[int, bytes]] = {}
         self._encoders: dict[str, Callable[[str], bytes]] = {
             "output": _output, "resubmit": self._resubmit, "set_field": _set_field, "load": _load, "move": _move, "dec_ttl": _dec_ttl,
             "ct": self._ct, "ct_clear": lambda rest: nx_action(NXAST.CT_CLEAR, bytes(6)), "conjunction": _conjunction,
@@ -52,7 +52,7 @@ class ActionEncoder:
 
     def actions(self, tokens: tuple[str, ...]) -> bytes:
         """Plain actions, as buckets and ``clone`` have them. Raises SluiceError as `encode` does."""
-        return b"".join([self._action(token) for token in tokens if token != "drop"])
+        return b"".join([self._named(token, self._encode_action) for token in tokens if token != "drop"])
 
     def table(self, text: str) -> int:
         """The number of a table's name or decimal number. Raises SluiceError if it is neither."""
@@ -72,17 +72,20 @@ class ActionEncoder:
         after: list[bytes] = []
         reached = 0
         for token in tokens:
-            name, _ = split_call(token)
-            place = _INSTRUCTION_ORDER.index(name) if name in _INSTRUCTION_ORDER else 0
+            place, encoded = self._known.get(token) or self._meet(token)
             if place < reached or place == reached > 0:
                 raise SluiceError(f"'{token}' must come before {_INSTRUCTION_ORDER[reached]}, which runs last in any case")
             reached = place
-            if place == 0:
-                applied.append(self._action(token))
-            else:
-                after.append(self._named(token, self._instruction))
+            (after if place else applied).append(encoded)
         body = b"".join(applied)
         return (struct.pack("!HH4x", _APPLY, 8 + len(body)) + body if body else b"") + b"".join(after)
+
+    def _meet(self, token: str) -> tuple[int, bytes]:
+        """The token's place in the order of instructions, and its bytes; remembered."""
+        name = split_call(token)[0]
+        place = _INSTRUCTION_ORDER.index(name) if name in _INSTRUCTION_ORDER else 0
+        met = self._known[token] = (place, self._named(token, self._instruction if place else self._encode_action))
+        return met
 
     def _instruction(self, token: str) -> bytes:
         name, rest = split_call(token)
@@ -95,13 +98,6 @@ class ActionEncoder:
             return struct.pack("!HH4xQQ", _METADATA, 24, parse_number(value, 64), parse_number(mask, 64) if slash else (1 << 64) - 1)
         body = self.actions(split_tokens(rest))
         return struct.pack("!HH4x", _WRITE, 8 + len(body)) + body
-
-    def _action(self, token: str) -> bytes:
-        try:
-            return self._known[token]
-        except KeyError:
-            encoded = self._known[token] = self._named(token, self._encode_action)
-            return encoded
 
     def _named(self, token: str, encode: Callable[[str], bytes]) -> bytes:
         try:

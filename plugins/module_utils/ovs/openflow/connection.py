@@ -106,8 +106,11 @@ class Connection:
                 return connection
             host, _, port = rest.rpartition(":")
             return socket.create_connection((host.strip("[]"), int(port)), self._timeout)
-        except (OSError, ValueError) as error:
-            raise SluiceError(f"cannot connect to {self.address}: {error}; is ovs-vswitchd running, and does the bridge exist?") from None
+        except ValueError:
+            raise SluiceError(f"'{self.address}' is not an address; expected unix:PATH or tcp:HOST:PORT") from None
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise SluiceError(f"cannot connect to {self.address}: {reason}; is ovs-vswitchd running, and does the bridge exist?") from None
 
     def _greet(self) -> None:
         # Element 1: the bitmap of versions that we speak, here the one.
@@ -149,7 +152,7 @@ class Connection:
         except socket.timeout:
             raise SluiceError(f"{self.address} gave no answer for {self._timeout:g} seconds; is ovs-vswitchd hung or stopped?") from None
         except OSError as error:
-            raise SluiceError(f"{self.address}: {error}") from None
+            raise SluiceError(f"{self.address}: {error.strerror or error}") from None
         if not data:
             raise SluiceError(f"{self.address} closed the connection; ovs-vswitchd has stopped, or the bridge was removed")
         self._buffer += data
@@ -170,6 +173,6 @@ class Connection:
                 elif time.monotonic() >= deadline:
                     raise SluiceError(f"{self.address} took nothing for {self._timeout:g} seconds; is ovs-vswitchd hung or stopped?")
         except OSError as error:
-            raise SluiceError(f"{self.address}: {error}") from None
+            raise SluiceError(f"{self.address}: {error.strerror or error}") from None
         finally:
             self._socket.settimeout(self._timeout)

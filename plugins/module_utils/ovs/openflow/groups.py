@@ -194,7 +194,7 @@ def _decode_bucket_properties(properties: bytes, kind: int) -> list[str]:
     while position + 8 <= len(properties):
         which, length, value = struct.unpack_from("!HHI", properties, position)
         if which == _WEIGHT and kind == 1:
-            attributes.append(f"weight:{value >> 16}")
+            attributes += [f"weight:{value >> 16}"] if value >> 16 != 1 else []
         elif which == _WATCH_PORT:
             attributes.append(f"watch_port:{format_port(value)}")
         elif which == _WATCH_GROUP:

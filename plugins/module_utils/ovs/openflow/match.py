@@ -2,7 +2,7 @@
 """Matches: ovs-ofctl's tokens to the bytes that Open vSwitch would send back for them, and those bytes to tokens."""
 from __future__ import annotations
 
-from typing import NamedTuple, Optional
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 from ...errors import SluiceError
 from .fields import ALIASES, BY_HEADER, FIELDS, HAS_MASK, Field, encode_oxm
@@ -33,6 +33,8 @@ _FIELDS_BY_ETH_TYPE = {
     _RARP: {"nw_src": "arp_spa", "nw_dst": "arp_tpa", "nw_proto": "arp_op", "ip_src": "arp_spa", "ip_dst": "arp_tpa"},
     _IPV6: {"icmp_type": "icmpv6_type", "icmp_code": "icmpv6_code"}}
 
+_PROTOCOL_FIELDS = {"dl_type": "eth_type", "eth_type": "eth_type", "nw_proto": "nw_proto", "ip_proto": "nw_proto"}
+
 # The names that ovs-ofctl prints, where they are not the field's own.
 _PRINTED = {"eth_src": "dl_src", "eth_dst": "dl_dst", "eth_type": "dl_type", "in_port_oxm": "in_port", "ip_src": "nw_src",
             "ip_dst": "nw_dst", "ip_frag": "nw_frag", "vlan_pcp": "dl_vlan_pcp", "icmpv6_type": "icmp_type",
@@ -51,13 +53,28 @@ _PRINTED_AFTER_PROTOCOL = tuple(FIELDS[name] for name in (
 Term = tuple[Field, int, int]
 
 
+class _KnownTokens(Dict[str, Tuple[Tuple[int, bytes], ...]]):
+    """Order and bytes of each term of every token that was met with one shorthand; a new token is encoded when it is first looked up."""
+
+    def __init__(self, shorthand: Optional[str]) -> None:
+        super().__init__()
+        self._protocol = _SHORTHANDS.get(shorthand or "", _NO_PROTOCOL)
+
+    def __missing__(self, token: str) -> tuple[tuple[int, bytes], ...]:
+        if _refines_protocol(token, self._protocol):
+            raise SluiceError(f"'{token}' changes what other tokens mean")
+        entries = self[token] = tuple((field.order, encode_oxm(field, value, mask))
+                                      for field, value, mask in _parse_token(token, self._protocol) if mask)
+        return entries
+
+
 class MatchEncoder:
-    """Encodes matches; remembers every token it has met, since the flows of a program share most of theirs."""
+    """Encodes matches; remembers every token that it has met, since the flows of a program share most of theirs."""
 
     def __init__(self) -> None:
-        self._known: dict[Optional[str], dict[str, tuple[tuple[int, bytes], ...]]] = {}
+        self._known: dict[Optional[str], _KnownTokens] = {None: _KnownTokens(None)}
 
-    def encode(self, tokens: tuple[str, ...]) -> bytes:
+    def encode(self, tokens: Sequence[str]) -> bytes:
         """The OXM fields (no header, no padding) in Open vSwitch's order.
 
         Raises SluiceError, which names the token, for what is not a condition or contradicts another one.
@@ -68,35 +85,35 @@ class MatchEncoder:
                 if shorthand is not None and shorthand != token:
                     raise SluiceError(f"'{token}' contradicts '{shorthand}'")
                 shorthand = token
-        known = self._known.setdefault(shorthand, {})
+        known = self._known.get(shorthand)
+        if known is None:
+            known = self._known[shorthand] = _KnownTokens(shorthand)
         entries: list[tuple[int, bytes]] = []
         try:
             for token in tokens:
                 entries += known[token]
-        except KeyError:
-            return self._encode_slowly(tokens, shorthand, known)
+        except SluiceError:
+            return _encode_merged(tokens, shorthand)
         entries.sort()
         previous = -1
         for order, _ in entries:
             if order == previous:
-                return self._encode_slowly(tokens, shorthand, known)
+                return _encode_merged(tokens, shorthand)
             previous = order
         return b"".join([oxm for _, oxm in entries])
 
-    def _encode_slowly(self, tokens: tuple[str, ...], shorthand: Optional[str], known: dict[str, tuple[tuple[int, bytes], ...]]) -> bytes:
-        protocol = _protocol_of(tokens, shorthand)
-        by_shorthand = protocol == _SHORTHANDS.get(shorthand or "", _NO_PROTOCOL)
-        merged: dict[Field, tuple[int, int]] = {}
-        for token in tokens:
-            terms = _parse_token(token, protocol)
-            if by_shorthand:
-                known[token] = tuple((field.order, encode_oxm(field, value, mask)) for field, value, mask in terms if mask)
-            for field, value, mask in terms:
-                value_before, mask_before = merged.get(field, (0, 0))
-                if (value ^ value_before) & mask & mask_before:
-                    raise SluiceError(f"'{token}' contradicts another condition on {field.name} in the same flow")
-                merged[field] = (value | value_before, mask | mask_before)
-        return b"".join(encode_oxm(field, *merged[field]) for field in sorted(merged, key=lambda field: field.order) if merged[field][1])
+
+def _encode_merged(tokens: Sequence[str], shorthand: Optional[str]) -> bytes:
+    """The match of tokens that depend on each other: several on one field, or protocols said as numbers."""
+    protocol = _protocol_of(tokens, shorthand)
+    merged: dict[Field, tuple[int, int]] = {}
+    for token in tokens:
+        for field, value, mask in _parse_token(token, protocol):
+            value_before, mask_before = merged.get(field, (0, 0))
+            if (value ^ value_before) & mask & mask_before:
+                raise SluiceError(f"'{token}' contradicts another condition on {field.name} in the same flow")
+            merged[field] = (value | value_before, mask | mask_before)
+    return b"".join([encode_oxm(field, *merged[field]) for field in sorted(merged, key=lambda field: field.order) if merged[field][1]])
 
 
 def decode_match(oxm: bytes) -> tuple[str, ...]:
@@ -120,18 +137,21 @@ def decode_match(oxm: bytes) -> tuple[str, ...]:
     return (*_format_terms(terms), *unknown)
 
 
-def _protocol_of(tokens: tuple[str, ...], shorthand: Optional[str]) -> _Protocol:
-    """What the shorthand, or without it ``eth_type=`` and ``ip_proto=``, say."""
+def _refines_protocol(token: str, named: _Protocol) -> bool:
+    """Whether the token says more of the flow's protocol than a shorthand does."""
+    return named.ip_proto is None and named.eth_type not in (_ARP, _RARP) and token.partition("=")[0] in _PROTOCOL_FIELDS
+
+
+def _protocol_of(tokens: Sequence[str], shorthand: Optional[str]) -> _Protocol:
+    """What the shorthand, ``eth_type=`` and ``ip_proto=`` say together."""
     named = _SHORTHANDS.get(shorthand or "", _NO_PROTOCOL)
-    if named.ip_proto is not None or named.eth_type in (_ARP, _RARP):
-        return named
     numbers: dict[str, int] = {}
     for token in tokens:
-        key, _, value = token.partition("=")
-        name = {"dl_type": "eth_type", "eth_type": "eth_type", "nw_proto": "nw_proto", "ip_proto": "nw_proto"}.get(key)
-        if name:
+        if _refines_protocol(token, named):
+            key, _, value = token.partition("=")
+            name = _PROTOCOL_FIELDS[key]
             numbers[name] = parse_value(FIELDS[name], value)[0]
-    return _Protocol(named.eth_type or numbers.get("eth_type"), numbers.get("nw_proto"))
+    return _Protocol(named.eth_type or numbers.get("eth_type"), named.ip_proto or numbers.get("nw_proto"))
 
 
 def _parse_token(token: str, protocol: _Protocol) -> list[Term]:

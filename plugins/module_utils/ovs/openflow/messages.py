@@ -9,6 +9,8 @@ from .connection import ERROR, HEADER, VERSION, Connection
 
 FLOW_MOD, GROUP_MOD, METER_MOD, BUNDLE_CONTROL, BUNDLE_ADD = 14, 15, 29, 33, 34
 ADD, DELETE_STRICT = 0, 4
+#: The bits of the flags that a flow keeps.
+FLAG_BITS = {"send_flow_rem": 1, "no_packet_counts": 8, "no_byte_counts": 16}
 GROUP_ADD, GROUP_MODIFY, GROUP_DELETE = 0, 1, 2
 METER_ADD, METER_MODIFY, METER_DELETE = 0, 1, 2
 FLOW_DESC, GROUP_DESC, METER_DESC = 1, 7, 10

@@ -39,7 +39,7 @@ def parse_meter(text: str) -> tuple[int, Meter]:
     if flags & 3 == 3:
         raise SluiceError("a meter counts in kbps or in pktps, not in both")
     if not flags & 3:
-        flags |= _FLAGS["kbps"]
+        raise SluiceError("a meter needs 'kbps' or 'pktps'")
     bands = bands_text.replace("band=", " ").replace("type=", "\n").split("\n")[1:]
     if not bands:
         raise SluiceError("a meter needs a band, like band=type=drop rate=1000")
