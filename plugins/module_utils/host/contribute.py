@@ -20,7 +20,7 @@ def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
         routes += peer_routes(node, peer, [address.partition("/")[0] for address in peer.transport.addresses])
     return {
         "sysctl": sysctl(node),
-        "links": [*transport_links(node), gateway_link(node, fabric.mtu)],
+        "links": [*transport_links(node), gateway_link(node)],
         "routes": routes,
         "nftables": nftables(node, cluster.pod_cidrs, cluster.masquerade),
         # Enabled and not started: what it would do is what the run that enables it does.

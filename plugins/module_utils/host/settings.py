@@ -11,10 +11,10 @@ from ..plan.addresses import GATEWAY, TRANSPORT_BRIDGE, gateway_address
 from .nftables import forward_rules, kernel_bypass_rules, masquerade_rules
 
 
-def gateway_link(node: Node, mtu: int) -> dict[str, Any]:
-    """The node's own interface in the pod network."""
+def gateway_link(node: Node) -> dict[str, Any]:
+    """The node's own interface in the pod network; its MTU and MAC are the bridge's to set (:mod:`..compile.switch`)."""
     addresses = [f"{gateway_address(cidr)}/{cidr.partition('/')[2]}" for cidr in node.pod_cidrs]
-    return {"name": GATEWAY, "mtu": mtu, "addresses": addresses, "up": True}
+    return {"name": GATEWAY, "addresses": addresses, "up": True}
 
 
 def transport_links(node: Node) -> list[dict[str, Any]]:
@@ -22,7 +22,7 @@ def transport_links(node: Node) -> list[dict[str, Any]]:
     if node.datapath != "netdev":
         return []
     transport = node.transport
-    return [{"name": TRANSPORT_BRIDGE, "mtu": transport.mtu, "addresses": list(transport.addresses), "up": True},
+    return [{"name": TRANSPORT_BRIDGE, "addresses": list(transport.addresses), "up": True},
             {"name": transport.interface, "addresses": [], "up": True}]
 
 
