@@ -34,6 +34,10 @@ def nearest(name: str, known: Collection[str]) -> str:
     return close[0] if close else "one of " + ", ".join(sorted(known))
 
 
+def one_of(choices: Sequence[str]) -> str:
+    return choices[0] if len(choices) == 1 else "one of " + ", ".join(choices)
+
+
 class Source:
     """Where a value comes from, and the list that takes its problems."""
 
@@ -91,10 +95,10 @@ class Fields:
         if value is None:
             return default
         if not isinstance(value, str):
-            self.problem(name, describe(value), "one of " + ", ".join(choices) if choices else "a string")
+            self.problem(name, describe(value), one_of(choices) if choices else "a string")
             return default
         if choices and value not in choices:
-            self.problem(name, f"is {value!r}", "one of " + ", ".join(choices))
+            self.problem(name, f"is {value!r}", one_of(choices))
             return default
         expected = check(value) if check else ""
         if expected:
@@ -181,7 +185,7 @@ class Fields:
                 continue
             expected = check(value) if check else ""
             if choices and value not in choices:
-                expected = "one of " + ", ".join(choices)
+                expected = one_of(choices)
             if expected:
                 self.problem(f"{name}[{index}]", f"is {value!r}", expected)
                 continue

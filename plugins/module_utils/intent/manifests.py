@@ -72,7 +72,7 @@ def _parse(name: str, content: bytes, documents: list[Document], problems: list[
     values = _json_values(text) if name.endswith(".json") else None
     for line, value in values if values is not None else yaml_documents(name, text, problems):
         if isinstance(value, list):
-            documents += (Document(f"{name}:{line}", item) for item in value)
+            documents += (Document(f"{name}:{line}, item {number}", item) for number, item in enumerate(value, 1))
         elif value is not None:
             documents.append(Document(f"{name}:{line}", value))
 

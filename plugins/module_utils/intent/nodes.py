@@ -85,7 +85,8 @@ class _Host:
         if not isinstance(mtu, int) or mtu <= 0:
             self.problem("sluice_transport_interface", f"the MTU of {interface} is not known", "an interface with an MTU")
             mtu = 0
-        return Transport(interface, addresses, mtu, self._routes(interface, addresses, cluster), str(self.interfaces[interface].get("mac") or ""))
+        mac = str(self.interfaces[interface].get("mac") or "")
+        return Transport(interface, addresses, mtu, self._routes(interface, addresses, cluster), mac)
 
     def _interface(self) -> str:
         """The name of the transport interface; empty, with a problem, if there is none."""

@@ -147,8 +147,9 @@ def _read_document(document: Document, objects: Objects, skipped: _Skipped, prob
                 fields.problem(field_name, "is missing", "the apiVersion and kind of a Kubernetes object")
         return
     if name.endswith("List") and fields.has("items"):
-        for item in fields.list("items"):
-            _read_document(Document(document.file, _with_kind(item, api_version, name), document.variable), objects, skipped, problems)
+        for number, item in enumerate(fields.list("items"), 1):
+            place = f"{document.file}, item {number}"
+            _read_document(Document(place, _with_kind(item, api_version, name), document.variable), objects, skipped, problems)
         return
     display = _display_name(value, kind)
     source.object = f"{name} {display}"

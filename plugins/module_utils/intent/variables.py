@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Collection, Mapping, Optional
 
 from ..errors import Problem
-from .fields import Source, describe
+from .fields import Source, describe, one_of
 from .state import Cluster
 from .syntax import Network, address, cidr, label_key, label_value
 
@@ -156,20 +156,18 @@ class _Values:
     def problem(self, name: str, message: str, expected: str = "") -> None:
         self.source.problem(name, message, expected)
 
-    def _given(self, name: str, expected: str) -> object:
+    def raw(self, name: str) -> object:
+        """The value as it is given; None if it is not."""
         variable = BY_NAME[name]
         value = self._variables.get(name)
         if variable.required and (value is None or value == []):
-            self.problem(name, "is missing", expected)
+            self.problem(name, "is missing", variable.description[0].lower() + variable.description[1:].rstrip("."))
         return value
-
-    def raw(self, name: str) -> object:
-        return self._given(name, "a value")
 
     def string(self, name: str) -> str:
         variable = BY_NAME[name]
-        expected = "one of " + ", ".join(variable.choices) if variable.choices else "a string"
-        value = self._given(name, expected)
+        expected = one_of(variable.choices) if variable.choices else "a string"
+        value = self.raw(name)
         default = str(variable.default)
         if value is None:
             return default
@@ -185,7 +183,7 @@ class _Values:
         return str(value)
 
     def boolean(self, name: str) -> bool:
-        value = self._given(name, "true or false")
+        value = self.raw(name)
         # `-e sluice_masquerade=false` on the command line is a string.
         if isinstance(value, str) and value.lower() in ("true", "false", "yes", "no"):
             value = value.lower() in ("true", "yes")
@@ -200,7 +198,7 @@ class _Values:
         return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     def list(self, name: str) -> tuple[object, ...]:
-        value = self._given(name, "a list")
+        value = self.raw(name)
         if value is None:
             return ()
         if not isinstance(value, (list, tuple)):
@@ -223,14 +221,14 @@ class _Values:
             network = cidr(value)
             if network is None:
                 self.problem(f"{name}[{index}]", f"is {value!r}", "a network such as 10.10.0.0/16 or fd10:10::/48")
-            elif address(value.partition("/")[0]) != network.network_address:
+                continue
+            if address(value.partition("/")[0]) != network.network_address:
                 self.problem(f"{name}[{index}]", f"{value} has bits set beyond its prefix length", str(network))
-            else:
-                good.append(network)
+            good.append(network)
         return tuple(good)
 
     def labels(self, name: str) -> dict[str, str]:
-        value = self._given(name, "a mapping")
+        value = self.raw(name)
         if value is None:
             return {}
         if not isinstance(value, Mapping):
@@ -300,11 +298,12 @@ def check_names(
         for name in variables:
             if name.startswith(PREFIX) and name not in BY_NAME and name not in extra_known and not name.startswith(FOREIGN_PREFIXES):
                 wrong.setdefault(name, []).append(host)
-    known = [*BY_NAME, *sorted(extra_known)]
+    # Without the prefix, which would make all names alike.
+    known = [name[len(PREFIX) :] for name in (*BY_NAME, *sorted(extra_known))]
     for name, places in wrong.items():
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-        expected = close[0] if close else "one of the variables in docs/inventory.md"
-        problems.append(Problem(INVENTORY, _hosts(places), str(name), "is not a variable of Sluice", expected))
+        close = difflib.get_close_matches(name[len(PREFIX) :], known, n=1, cutoff=0.6)
+        expected = PREFIX + close[0] if close else "one of the variables in docs/inventory.md"
+        problems.append(Problem(INVENTORY, some_hosts(places), str(name), "is not a variable of Sluice", expected))
 
 
 def check_uniform(cluster: Mapping[str, object], hosts: Mapping[str, Mapping[str, object]], problems: list[Problem]) -> None:
@@ -317,10 +316,11 @@ def check_uniform(cluster: Mapping[str, object], hosts: Mapping[str, Mapping[str
         differing = [host for host in sorted(hosts) if name in hosts[host] and hosts[host][name] != common]
         if differing:
             message = f"is {hosts[differing[0]][name]!r} here and {common!r} elsewhere"
-            problems.append(Problem(INVENTORY, _hosts(differing), name, message, "one value for all of sluice_nodes"))
+            problems.append(Problem(INVENTORY, some_hosts(differing), name, message, "one value for all of sluice_nodes"))
 
 
-def _hosts(names: list[str]) -> str:
+def some_hosts(names: list[str]) -> str:
+    """The object of a problem that several hosts have; of the variables of all hosts it is none."""
     if not names[0]:
         return ""
     return f"host {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")

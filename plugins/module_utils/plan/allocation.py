@@ -47,7 +47,7 @@ def allocate_node_cidrs(
                 column[name] = cut.share(index)
             index += 1
         if len(column) < len(names):
-            message = f"{cut.cidr} has {cut.count} networks of prefix length {cut.prefix_length}, but there are {len(names)} nodes"
+            message = f"{cut.cidr} is too small: /{cut.prefix_length} networks in it: {cut.count}, nodes: {len(names)}"
             problems.append(Problem(INVENTORY, "", "sluice_pod_cidrs", message, "a larger network, or longer sluice_node_prefix_lengths"))
         columns.append(column)
     complete = [name for name in names if all(name in column for column in columns)]
@@ -79,7 +79,7 @@ def check_allocations(allocations: Allocations, shares: Sequence[Shares], file: 
     ranges = NodeRanges(shares, good)
     for key, pod in allocations.pods.items():
         path = f"pods.{key}"
-        if pod.node not in allocations.nodes:
+        if pod.node and pod.node not in allocations.nodes:
             problems.append(Problem(file, "", f"{path}.node", f"{pod.node} is not among the nodes", "a node of the file"))
         if pod.owner:
             claim(path, f"the replica of {key.partition('/')[0]}", f"{pod.owner} {pod.replica}")

@@ -28,8 +28,7 @@ class Made:
     allocations_file: str
     artifacts_dir: str
     warnings: tuple[str, ...]
-    unenforced: tuple[str, ...]
-    """A note for each object that is loaded but not realised yet."""
+    """Of loading and planning, and a note for each object that is loaded but not realised yet."""
 
 
 def make_state(
@@ -49,9 +48,8 @@ def make_state(
         raise InputError(problems)
     text = render(allocations)
     notes = unenforced(state.services, state.network_policies, state.ingresses)
-    return Made(
-        state, text, text != before, intent.allocations_file, intent.artifacts_dir, (*intent.warnings, *warnings), tuple(notes)
-    )
+    warnings = (*intent.warnings, *warnings, *notes)
+    return Made(state, text, text != before, intent.allocations_file, intent.artifacts_dir, warnings)
 
 
 def plan(intent: Intent, allocations: Allocations) -> tuple[ClusterState, Allocations, tuple[str, ...]]:

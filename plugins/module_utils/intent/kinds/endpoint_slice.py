@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..fields import PORT, Fields
+from ..fields import PORT, Fields, one_of
 from ..syntax import Check, address, dns_label, dns_subdomain, label_key
 from .meta import Meta
 from .pod import PROTOCOLS
@@ -54,7 +54,7 @@ class EndpointSlice(Meta):
 
 
 def read_endpoint_slice(meta: Meta, fields: Fields) -> EndpointSlice:
-    fields.required("addressType", "one of " + ", ".join(ADDRESS_TYPES))
+    fields.required("addressType", one_of(ADDRESS_TYPES))
     address_type = fields.string("addressType", choices=ADDRESS_TYPES)
     endpoints = tuple(_read_endpoint(item, meta, address_type) for item in fields.items("endpoints"))
     ports = tuple(_read_port(item) for item in fields.items("ports"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Union
 
-from ..fields import PORT, Fields
+from ..fields import PORT, Fields, one_of
 from ..syntax import dns_label, dns_subdomain, host_pattern, port_name
 from .meta import Meta
 
@@ -83,7 +83,7 @@ def _read_rule(fields: Fields) -> IngressRule:
 
 
 def _read_path(fields: Fields) -> IngressPath:
-    fields.required("pathType", "one of " + ", ".join(PATH_TYPES))
+    fields.required("pathType", one_of(PATH_TYPES))
     fields.required("backend", "service or resource")
     path_type = fields.string("pathType", choices=PATH_TYPES)
     path = fields.string("path")

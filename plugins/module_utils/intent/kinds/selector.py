@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Mapping
 
-from ..fields import Fields
+from ..fields import Fields, one_of
 from ..syntax import label_key, label_value
 
 OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
@@ -57,9 +57,9 @@ def read_selector(fields: Fields) -> LabelSelector:
 
 def _read_requirement(fields: Fields) -> LabelSelectorRequirement:
     fields.required("key", "a label's key")
-    fields.required("operator", "one of " + ", ".join(OPERATORS))
+    fields.required("operator", one_of(OPERATORS))
     key = fields.string("key", check=label_key)
-    operator = fields.string("operator", check=None, choices=OPERATORS)
+    operator = fields.string("operator", choices=OPERATORS)
     values = fields.strings("values", label_value)
     fields.no_others()
     if operator in ("In", "NotIn") and not fields.list("values"):
