@@ -2,7 +2,6 @@
 """Controller side of sluice.fabric.compile: the whole fabric at once, from the hosts' variables and facts."""
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any, Mapping
@@ -33,7 +32,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         variables = task_vars or {}
         _, arguments = self.validate_argument_spec({"facts_variable": {"type": "str", "default": "node_facts_result"}})
         hosts = {name: _host(variables["hostvars"][name], arguments["facts_variable"]) for name in variables["groups"].get(GROUP, ())}
-        base_dir = variables.get("inventory_dir") or os.getcwd()
+        base_dir = variables.get("inventory_dir") or Path.cwd()
         cluster_vars = hosts[min(hosts)]["vars"] if hosts else {}
         try:
             compiled = compile_inventory(cluster_vars, hosts, str(base_dir), PLAYBOOK_VARIABLES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Iterable, Iterator, Mapping
 
@@ -44,20 +43,19 @@ def write_files(files: Mapping[Path, str], obsolete: Iterable[Path] = ()) -> Non
     All texts are written beside their files first, where a full disk shows; then they are renamed into place, which needs no space.
     Raises SluiceError with the file that could not be written.
     """
-    written: list[tuple[str, Path]] = []
+    written: list[tuple[Path, Path]] = []
     path = Path()
     try:
         for path, text in files.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            temporary = path.with_name(f".{path.name}.{os.getpid()}")
             written.append((temporary, path))
-            with open(descriptor, "w", encoding="utf-8") as stream:
+            with temporary.open("w", encoding="utf-8") as stream:
                 stream.write(text)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.chmod(temporary, 0o644)
         for temporary, path in written:
-            os.replace(temporary, path)
+            temporary.replace(path)
         for path in obsolete:
             path.unlink(missing_ok=True)
             if path.parent.is_dir() and not any(path.parent.iterdir()):
@@ -66,4 +64,4 @@ def write_files(files: Mapping[Path, str], obsolete: Iterable[Path] = ()) -> Non
         raise SluiceError(f"{path}: could not be written, and nothing was changed on any node: {error.strerror}") from error
     finally:
         for temporary, _ in written:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .fabric import Fabric
 from ..intent.state import Node, Pod
 from ..pipeline.tables import GATEWAY_MAC
 from ..plan.addresses import BRIDGE, gateway_address
 from ..plan.container_id import container_id
+from .fabric import Fabric
 
 CNI_VERSION = "1.0.0"
 """The newest version of the specification that containerd of Debian 12 speaks."""

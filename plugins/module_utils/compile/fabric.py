@@ -63,4 +63,4 @@ class Fabric:
 
     def _tunnelled(self, node: Node, peer: Node) -> bool:
         mode = self.state.cluster.traffic_mode
-        return mode == "encap" or mode == "hybrid" and transport_subnet(node, self.underlay) != transport_subnet(peer, self.underlay)
+        return mode == "encap" or (mode == "hybrid" and transport_subnet(node, self.underlay) != transport_subnet(peer, self.underlay))

@@ -2,13 +2,12 @@
 """ClusterState to NodePrograms: pure, and the same on any machine."""
 from __future__ import annotations
 
-from functools import lru_cache
 from ..connectivity.contribute import connectivity_flows
-from .fabric import Fabric
 from ..host.contribute import host_program
-from .cni import cni_program, pods_program
 from ..ovs.flow import Flow, render_flow
 from ..pipeline.tables import FLOW_TABLES
+from .cni import cni_program, pods_program
+from .fabric import Fabric
 from .program import NodeProgram
 from .switch import switch_program
 

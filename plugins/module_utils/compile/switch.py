@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .fabric import Fabric
 from ..intent.state import Node
 from ..pipeline.tables import FLOW_TABLES, GATEWAY_MAC
 from ..plan.addresses import BRIDGE, GATEWAY, OFPORT_GATEWAY, OFPORT_TUNNEL, TRANSPORT_BRIDGE, TUNNEL
+from .fabric import Fabric
 
 
 def switch_program(fabric: Fabric, node: Node) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def _spoof_guard(endpoint: Endpoint, ip_family: Family, ip: str, name: str, owne
     guard = [flow(SPOOF_GUARD, 200, [*sender, ip_family.ip, f"{ip_family.source}={ip}"], [goto(ROUTE)], name, owner)]
     if ip_family.version == 4:
         arp = [*sender, "arp", f"arp_spa={ip}", f"arp_sha={endpoint.mac}"]
-        return guard + [flow(SPOOF_GUARD, 200, arp, [goto(ARP)], name, owner)]
+        return [*guard, flow(SPOOF_GUARD, 200, arp, [goto(ARP)], name, owner)]
     for source in (ip, link_local(endpoint.mac)):
         solicitation = [*sender, "icmp6", f"ipv6_src={source}", "icmp_type=135", "icmp_code=0", f"nd_sll={endpoint.mac}"]
         guard.append(flow(SPOOF_GUARD, 220, solicitation, [goto(ND)], name, owner))

@@ -7,8 +7,23 @@ from typing import Sequence
 from ..ovs.flow import Flow
 from ..pipeline.build import family, flow, goto
 from ..pipeline.tables import (
-    ARP, CLASSIFY, FLOW_TABLES, FROM_GATEWAY, FROM_POD, FROM_TUNNEL, GATEWAY_MAC, ND, OUTPUT, PEER_MAC, PEER_NEXT_HOP, ROUTE, SPOOF_GUARD,
-    set_output, set_source, source_is)
+    ARP,
+    CLASSIFY,
+    FLOW_TABLES,
+    FROM_GATEWAY,
+    FROM_POD,
+    FROM_TUNNEL,
+    GATEWAY_MAC,
+    ND,
+    OUTPUT,
+    PEER_MAC,
+    PEER_NEXT_HOP,
+    ROUTE,
+    SPOOF_GUARD,
+    set_output,
+    set_source,
+    source_is,
+)
 from ..plan.addresses import OFPORT_GATEWAY, gateway_address
 from .answer import advertisement_flow, answer
 

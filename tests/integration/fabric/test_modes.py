@@ -42,7 +42,8 @@ def test_hybrid(fabric: FabricLab) -> None:
     (fabric.inventory / "allocations.yml").unlink(missing_ok=True)
     fabric.succeed("uninstall")
     outside = f"sluice-{fabric.name}-outside"
-    device = subprocess.run(["ip", "-n", outside, "-o", "-4", "addr", "show", "to", "192.168.77.0/24"], capture_output=True, text=True, check=True).stdout.split()[1]
+    shown = subprocess.run(["ip", "-n", outside, "-o", "-4", "addr", "show", "to", "192.168.77.0/24"], capture_output=True, text=True, check=True)
+    device = shown.stdout.split()[1]
     for address in ("192.168.78.1/24", "fd78::1/64"):
         subprocess.run(["ip", "-n", outside, "addr", "add", address, "dev", device], check=True)
     for setting in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):

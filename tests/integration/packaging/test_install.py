@@ -87,10 +87,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=pythons(), ids=lambda python: subprocess.run([python, "-V"], capture_output=True, text=True, check=True).stdout.strip())
+@pytest.fixture(scope="module", params=pythons(), ids=str)
 def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with ansible-core and what Sluice needs beside it, without Sluice."""
-    version = tuple(map(int, subprocess.run([request.param, "-c", "import sys; print(*sys.version_info[:2])"], capture_output=True, text=True, check=True).stdout.split()))
+    version = tuple(map(int, run(request.param, "-c", "import sys; print(*sys.version_info[:2])", cwd=ROOT).split()))
     folder = make_environment(request.param, tmp_path_factory.mktemp("core") / "venv")
     run(folder / "pip", "install", "-q", CORE[version], cwd=folder)
     return folder
@@ -121,7 +121,8 @@ def test_from_the_collection_tarball(core: Path, checkout: Path, tmp_path: Path)
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     project = make_project(tmp_path / "project")
     assert_runs(core, project, ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "collections"))
-    listed = run(core / "ansible-playbook", "-i", "hosts.yml", "sluice.fabric.site", "--list-tasks", cwd=project, ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "collections"))
+    listed = run(core / "ansible-playbook", "-i", "hosts.yml", "sluice.fabric.site", "--list-tasks", cwd=project,
+                 ANSIBLE_COLLECTIONS_PATH=str(tmp_path / "collections"))
     assert "Put the flows" in listed
 
 

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from states import cluster_state
-
 from sluice.compile.artifacts import artifact_files, read_files
+from states import cluster_state
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("cases/*/state.json"))
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from states import cluster_state
-
 from sluice.errors import InputError
 from sluice.plan.underlay import pod_mtu, transport_subnet, underlay_family
+from states import cluster_state
 
 
 @pytest.mark.parametrize(("mode", "tunnel", "underlay", "expected"), [
@@ -43,7 +42,7 @@ def test_an_mtu_asked_for_is_kept_or_refused_with_the_numbers() -> None:
 
 
 def test_ipv6_pods_need_1280_bytes() -> None:
-    with pytest.raises(InputError, match="1230 bytes are left for pods.*at least 1280, so a transport MTU of at least 1330"):
+    with pytest.raises(InputError, match=r"1230 bytes are left for pods.*at least 1280, so a transport MTU of at least 1330"):
         pod_mtu(cluster_state(1, 0, mtu=1280), 4)
     assert pod_mtu(cluster_state(1, 0, mtu=1280, families=(4,)), 4) == 1230
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -25,9 +26,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         answer = result._result
         line = {
             "host": result._host.get_name(), "task": result._task.get_name().rpartition(" : ")[2], "module": result._task.action,
-            "outcome": outcome, "changed": bool(answer.get("changed")), "diff": answer.get("diff"), "msg": answer.get("msg"),
-            "items": len(answer.get("results", ())) if "loop" in str(result._task.loop) or result._task.loop else 0}
-        with open(os.environ["SLUICE_RECORD"], "a", encoding="utf-8") as file:
+            "outcome": outcome, "changed": bool(answer.get("changed")), "diff": answer.get("diff"), "msg": answer.get("msg")}
+        with Path(os.environ["SLUICE_RECORD"]).open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=str) + "\n")
 
     def v2_runner_on_ok(self, result: Any) -> None:
