@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Mapping
 
@@ -47,6 +48,17 @@ def make_root() -> None:
     for name in _LINKS_INTO_USR:
         if not (ROOT / name).is_symlink():
             (ROOT / name).symlink_to(f"usr/{name}")
+
+
+def remove_root() -> None:
+    """Undo :func:`make_root`. Entry by entry and only what is empty: were anything still mounted there, it would be the node's own."""
+    with suppress(OSError):
+        for name in _LINKS_INTO_USR:
+            (ROOT / name).unlink(missing_ok=True)
+        for name in _MOUNT_POINTS:
+            (ROOT / name).rmdir()
+        ROOT.rmdir()
+        ROOT.parent.rmdir()
 
 
 def running_tasks() -> dict[str, int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Mapping, Sequence
 
 from ..errors import SluiceError
-from .containers import running_tasks
+from .containers import remove_root, running_tasks
 from .iproute import ENVIRONMENT
 from .pod_command import DEFINITIONS
 from .workloads import TEMPLATE, UNIT_TEXT, Steps, Workload, Workloads
@@ -46,6 +46,7 @@ def apply(steps: Steps) -> None:
     if steps.remove_template:
         _TEMPLATE_FILE.unlink(missing_ok=True)
         _remove_if_empty(DEFINITIONS)
+        remove_root()
     if steps.write:
         DEFINITIONS.mkdir(parents=True, exist_ok=True)
     for task, text in steps.write.items():
