@@ -45,13 +45,13 @@ def powered(lab: Lab, name: str) -> bool:
 
 
 def observe(lab: Lab) -> dict[str, dict[str, Any]]:
-    """The nodes that are there: name to description, and whether each is running."""
+    """The nodes that are there: name to description, whether it is running, and whether it is connected to the lab's bridges."""
     ports = network.links(lab.namespace)
     nodes = {}
     for name in whole(lab.home / "nodes"):
         found = json.loads((lab.home / "nodes" / name / "node.json").read_text())
         connected = {network.bridge_port(name, bridge) for bridge in ("mgmt", "underlay")} <= ports
-        nodes[name] = {**found, "running": connected and powered(lab, name)}
+        nodes[name] = {**found, "running": powered(lab, name), "connected": connected}
     return nodes
 
 

@@ -10,13 +10,13 @@ import json
 import shlex
 import sys
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any, Sequence, Union
 
 from . import cgroups
 from .command import run, succeeds
 from .files import write
 from .process import start_detached
-from .spec import Lab, Node, node_namespace
+from .spec import Address, Lab, Node, node_namespace
 
 ECHO_PORT = 7777
 _LINK_NAME_LENGTH = 15
@@ -30,21 +30,29 @@ def bridge_port(node: str, network: str) -> str:
     return f"{hashlib.sha256(node.encode()).hexdigest()[:12]}_{network[0]}"
 
 
+def mac(lab: Lab, owner: Union[Address, str]) -> str:
+    """The MAC address of the interface with an IP address of ``lab``, or of one of its bridges. Always the same, so that a node that was off for a moment, or replaced
+    by another, is not looked for at a MAC address that its neighbours remember (for up to a minute)."""
+    # The 2 says: locally administered, unicast (IEEE 802, clause 8).
+    return ":".join(["02", *(f"{byte:02x}" for byte in hashlib.sha256(f"{lab.name} {owner}".encode()).digest()[:5])])
+
+
 def lab_commands(lab: Lab) -> list[list[str]]:
     """What makes the lab's own namespace and the outside; both must not exist."""
     inside, outside = lab.namespace, lab.outside_namespace
     commands = [["ip", "netns", "add", inside], ["ip", "-n", inside, "link", "set", "lo", "up"]]
     for bridge, segment in (("mgmt", lab.management), ("underlay", lab.underlay)):
         # Snooping would drop neighbour discovery until somebody asks for memberships; nobody does here.
-        commands.append(["ip", "-n", inside, "link", "add", bridge, "mtu", str(segment.mtu), "type", "bridge", "mcast_snooping", "0"])
+        commands.append(["ip", "-n", inside, "link", "add", bridge, "address", mac(lab, bridge), "mtu", str(segment.mtu),
+                         "type", "bridge", "mcast_snooping", "0"])
         commands.append(["ip", "-n", inside, "link", "set", bridge, "up"])
     commands += [["ip", "-n", inside, "address", "add", lab.management.interface(gateway), "dev", "mgmt", "nodad"]
                  for gateway in lab.management.gateways]
     commands += [
         ["ip", "netns", "add", outside],
         ["ip", "-n", outside, "link", "set", "lo", "up"],
-        ["ip", "-n", inside, "link", "add", "outside", "mtu", str(lab.underlay.mtu), "type", "veth", "peer", "name", "uplink", "mtu",
-         str(lab.underlay.mtu), "netns", outside],
+        ["ip", "-n", inside, "link", "add", "outside", "mtu", str(lab.underlay.mtu), "type", "veth", "peer", "name", "uplink",
+         "address", mac(lab, lab.underlay.gateways[0]), "mtu", str(lab.underlay.mtu), "netns", outside],
         ["ip", "-n", inside, "link", "set", "outside", "master", "underlay", "up"],
         ["ip", "-n", outside, "link", "set", "uplink", "up"],
     ]
@@ -59,10 +67,11 @@ def node_commands(lab: Lab, node: Node) -> list[list[str]]:
     """What gives ``node`` a fresh network namespace with eth0 (management) and eth1 (underlay), as a machine has them at power-on."""
     namespace = node_namespace(lab.name, node.name)
     commands = [["ip", "netns", "add", namespace]]
-    for bridge, device, segment in (("mgmt", "eth0", lab.management), ("underlay", "eth1", lab.underlay)):
+    for bridge, device, segment, addresses in (("mgmt", "eth0", lab.management, node.management),
+                                               ("underlay", "eth1", lab.underlay, node.underlay)):
         port, mtu = bridge_port(node.name, bridge), str(segment.mtu)
         commands.append(["ip", "-n", lab.namespace, "link", "add", port, "mtu", mtu, "type", "veth",
-                         "peer", "name", device, "mtu", mtu, "netns", namespace])
+                         "peer", "name", device, "address", mac(lab, addresses[0]), "mtu", mtu, "netns", namespace])
         commands.append(["ip", "-n", lab.namespace, "link", "set", port, "master", bridge, "up"])
     commands += [_no_checksum_offload(lab.namespace, bridge_port(node.name, "underlay")), _no_checksum_offload(namespace, "eth1")]
     # A new namespace may inherit these from a host that routes.

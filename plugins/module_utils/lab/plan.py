@@ -36,11 +36,15 @@ def steps(before: Description, after: Description) -> list[Step]:
     for name in sorted(new):
         if name not in old or old[name]["image"] != new[name]["image"]:
             found.append(Step("create", name))
-        elif {**old[name], "running": True} != new[name]:
-            found.append(Step("configure", name))
-        elif not rebuilt and old[name]["running"]:
+        elif old[name] == new[name] and not rebuilt:
             continue
+        elif _content(old[name]) != _content(new[name]):
+            found.append(Step("configure", name))
         found.append(Step("start", name))
     if any(step.verb in ("create", "remove") for step in found) or before["access"] != after["access"]:
         found.append(Step("write access"))
     return found
+
+
+def _content(node: Description) -> Description:
+    return {key: value for key, value in node.items() if key not in ("running", "connected")}

@@ -159,7 +159,7 @@ def _observe(lab: Lab) -> dict[str, Any]:
 
 def _desired(lab: Lab, material: Material) -> dict[str, Any]:
     return {"network": network.description(lab), "outside_answers": True,
-            "nodes": {node.name: {**machine.description(lab, node, material), "running": True} for node in lab.nodes},
+            "nodes": {node.name: {**machine.description(lab, node, material), "running": True, "connected": True} for node in lab.nodes},
             "access": access.description(lab)}
 
 

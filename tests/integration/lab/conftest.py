@@ -29,6 +29,14 @@ def other_lab() -> Iterator[LabHost]:
 
 
 @pytest.fixture(scope="module")
+def single() -> Iterator[LabHost]:
+    """A lab of one node that the tests of a module share."""
+    for lab in _lab():
+        lab.up(1)
+        yield lab
+
+
+@pytest.fixture(scope="module")
 def pair() -> Iterator[LabHost]:
     """A lab of two nodes that the tests of a module share."""
     for lab in _lab():

@@ -28,9 +28,10 @@ lab.main()
 
 def start_module(options: dict[str, Any], check: bool = False) -> subprocess.Popen[str]:
     """Start sluice.fabric.lab with ``options``."""
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(REPOSITORY / "collections")}
     arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {**options, "_ansible_check_mode": check}})
     return subprocess.Popen([sys.executable, "-c", _RUNNER, arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(REPOSITORY / "collections")})
+                            stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def run_module(options: dict[str, Any], check: bool = False) -> dict[str, Any]:
@@ -85,7 +86,7 @@ class LabHost:
         found = {f"netns {entry.name}" for entry in Path("/run/netns").glob("*") if entry.name == mark or entry.name.startswith(f"{mark}-")}
         found |= {f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if mark in line or f"{home}/" in line}
         found |= {f"cgroup {folder}" for hierarchy in hierarchies() for folder in hierarchy.glob(f"**/{mark}")}
-        found |= {f"folder {entry}" for entry in DIRECTORY.glob(f"*{self.name}*")} | {f"folder {entry}" for entry in DIRECTORY.glob(f".*{self.name}*")}
+        found |= {f"folder {entry}" for pattern in ("*", ".*") for entry in DIRECTORY.glob(f"{pattern}{self.name}*")}
         found |= {f"nspawn {entry}" for entry in Path("/run/systemd/nspawn").glob(f"**/*{mark}*")}
         return found | {f"process {process}" for process in self._processes(mark, home)}
 
