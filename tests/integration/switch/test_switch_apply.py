@@ -2,6 +2,7 @@
 """The switch engine against a live ovsdb-server and ovs-vswitchd."""
 from __future__ import annotations
 
+import json
 import random
 import shlex
 import socket
@@ -16,6 +17,8 @@ from sluice.errors import InputError, SluiceError
 from sluice.ovs import ovsdb
 from sluice.ovs.ovsdb import NotInstalled
 from sluice.ovs.switch.apply import NotRealised, apply
+
+COMPILED = Path(__file__).parents[2] / "unit" / "compile" / "cases"
 
 
 def test_check_then_change_then_nothing(ovs: OvsSandbox) -> None:
@@ -41,6 +44,14 @@ def test_ovs_does_what_is_configured(ovs: OvsSandbox) -> None:
     assert ovs.vsctl("get", "Interface", "tun0", "ofport").strip() == "2"
     ovs.ofctl("add-flow", "br0", "table=spoof_guard actions=drop")
     assert 'table="spoof_guard"' in ovs.ofctl("--names", "dump-flows", "br0", "table=10")
+
+
+def test_what_the_compiler_writes_works(ovs: OvsSandbox) -> None:
+    config = json.loads((COMPILED / "encap-geneve" / "expected" / "node1" / "switch.json").read_text())
+    ovs.in_netns("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "wire")
+    assert run(ovs, config, "overridden").changed
+    assert not run(ovs, config, "overridden").changed
+    assert ovs.vsctl("get", "Interface", "sluice-gw0", "ofport").strip() == "1"
 
 
 def test_gathered_is_everything_and_changes_nothing(ovs: OvsSandbox) -> None:
