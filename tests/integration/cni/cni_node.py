@@ -113,7 +113,7 @@ class Node:
         return sorted(path.name for path in self.state.glob("*.json"))
 
     def is_clean(self) -> bool:
-        return not (self.ports() or self.links() or self.dynamic_flows() or self.files())
+        return not (self.ports() or self.links() or self.dynamic_flows() or self.files() or self.ovs.in_netns("nft", "list", "tables").strip())
 
     def close(self) -> None:
         for name in self._containers:

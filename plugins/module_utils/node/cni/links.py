@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import NamedTuple, Sequence
 
 from ..netns import inside
-from .netlink import IFF_NOARP, IFF_UP, Netlink
+from .netlink import IFF_UP, Netlink
 
 _SIOCETHTOOL, _ETHTOOL_STXCSUM = 0x8946, 0x17
 
@@ -73,10 +73,11 @@ def configure(link: PodLink, netns: int) -> str:
     """Address both ends and raise them; gives the host end's MAC. Raises OSError."""
     host = Netlink()
     try:
-        _isolate(link.interface)
+        # The host's end is a port of the bridge and nothing else: no address, no router solicitation to the pod.
+        _sysctl(f"net/ipv6/conf/{link.interface}/disable_ipv6", "1")
         if not link.tx_checksum:
             _tx_checksum_off(link.interface)
-        host.set_flags(link.interface, IFF_UP | IFF_NOARP)
+        host.set_flags(link.interface, IFF_UP)
         with inside(netns):
             _configure_pod_end(link)
         return host.link(link.interface).mac
@@ -117,17 +118,6 @@ def differences(link: PodLink, netns: int) -> list[str]:
     wrong += [f"{link.ifname} lacks the address {address}" for address in link.addresses if address not in addresses]
     wrong += [f"{link.ifname} lacks the default route via {gateway}" for gateway in link.gateways if gateway not in gateways]
     return wrong
-
-
-def _isolate(interface: str) -> None:
-    """Keep the host's own IP stack out of the pod's packets.
-
-    The userspace datapath only listens to the device, so without this the host would also receive them, past every flow: it
-    would answer the pod's ARP (hence IFF_NOARP too) and forward what is sent to the device's MAC. A strict reverse path check
-    refuses all IPv4, because no route leads over this device.
-    """
-    _sysctl(f"net/ipv6/conf/{interface}/disable_ipv6", "1")
-    _sysctl(f"net/ipv4/conf/{interface}/rp_filter", "1")
 
 
 def _configure_pod_end(link: PodLink) -> None:

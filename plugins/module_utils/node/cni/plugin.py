@@ -9,7 +9,7 @@ from typing import Any, Mapping, TextIO
 
 from ...errors import SluiceError
 from . import attachment as attachments
-from . import flows, links, ports
+from . import bypass, flows, links, ports
 from .attachment import Attachment
 from .ipam import dynamic, find_planned, planned, read_pods
 from .request import (
@@ -78,7 +78,10 @@ def _add(config: Config, request: Request) -> dict[str, Any]:
             link = _link(config, attachment)
             try:
                 links.create(link, netns)
-            except OSError as error:
+                if config.datapath == "netdev":
+                    bypass.close(attachment.interface)
+            except (SluiceError, OSError) as error:
+                links.delete(attachment.interface)
                 attachments.forget(config.state_dir, request.container_id, request.ifname)
                 raise CniError(IO_FAILURE, f"{request.ifname} cannot be made in {request.netns}: {error}") from None
         try:
@@ -89,6 +92,7 @@ def _add(config: Config, request: Request) -> dict[str, Any]:
             # What cannot be undone either is still in the file, and reclaimed by a later ADD or DEL.
             with suppress(SluiceError, OSError):
                 _remove(config, [attachment.interface], attachment)
+                _close_down(config)
             raise
     return success(config.version, link, host_mac, request.netns)
 
@@ -120,6 +124,15 @@ def _delete(config: Config, request: Request) -> None:
     if attachment and attachment.dynamic:
         interfaces = sorted({*interfaces, attachment.interface})
     _remove(config, interfaces, attachment)
+    _close_down(config)
+
+
+def _close_down(config: Config) -> None:
+    """The last attachment takes along what all of them share."""
+    if config.datapath == "netdev":
+        with attachments.locked(config.state_dir):
+            if not attachments.load_all(config.state_dir):
+                bypass.forget_all()
 
 
 def _remove(config: Config, interfaces: list[str], attachment: Attachment | None) -> None:
@@ -131,6 +144,8 @@ def _remove(config: Config, interfaces: list[str], attachment: Attachment | None
     finally:
         for interface in interfaces:
             links.delete(interface)
+            if config.datapath == "netdev":
+                bypass.forget(interface)
     if attachment:
         attachments.forget(config.state_dir, attachment.container_id, attachment.ifname)
 
