@@ -9,7 +9,7 @@ Sluice verifies what it has done by reading back, which ovs-ofctl does not.
 """
 from __future__ import annotations
 
-import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -24,7 +24,6 @@ from ovs_sandbox import OvsSandbox  # noqa: E402 - found by the line above
 
 NODE_PYTHON = "/usr/bin/python3"
 ROUNDS = 7
-PODS_PER_NODE = 30
 APPLY = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -78,18 +77,13 @@ def switch_cpu(pid: int) -> float:
 def run(ovs: OvsSandbox, command: list[str]) -> Cost:
     """One process, from its start to its end."""
     before = switch_cpu(ovs.pid("ovs-vswitchd"))
-    usage = os.times()
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     subprocess.run(command, env=ovs.env, check=True, capture_output=True)
     wall = (time.perf_counter() - started) * 1e3
-    after = os.times()
-    client = (after.children_user + after.children_system - usage.children_user - usage.children_system) * 1e3
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    client = (after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime) * 1e3
     return Cost(wall, client, switch_cpu(ovs.pid("ovs-vswitchd")) - before)
-
-
-def switch_pid(ovs: OvsSandbox) -> int:
-    """ovs-vswitchd's own process: the sandbox starts it by ``ip netns exec``, which replaces itself."""
-    return ovs.pid("ovs-vswitchd")
 
 
 def measure(ovs: OvsSandbox, count: int) -> None:
@@ -123,7 +117,7 @@ def measure(ovs: OvsSandbox, count: int) -> None:
 def report(count: int, situation: str, ours: list[Cost], theirs: list[Cost]) -> None:
     """One row of the table."""
     def middle(costs: list[Cost], part: str) -> float:
-        return statistics.median(getattr(cost, part) for cost in costs)
+        return float(statistics.median(getattr(cost, part) for cost in costs))
 
     cells = [f"{middle(ours, part):8.1f}{middle(theirs, part):10.1f}{middle(theirs, part) / middle(ours, part):7.2f}" for part in ("wall", "cpu")]
     print(f"{count:7d}  {situation:12s}{cells[0]}   |{cells[1]}   |{middle(ours, 'client'):8.1f}{middle(theirs, 'client'):10.1f}", flush=True)

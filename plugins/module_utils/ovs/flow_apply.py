@@ -2,12 +2,10 @@
 """Make a bridge's flows, groups and meters what a program says: read, compare, one atomic bundle of the difference, read again."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Generic, Mapping, NamedTuple, Optional, TypeVar
 
 from ..errors import SluiceError
-from .openflow.connection import HEADER, VERSION, Connection
+from .openflow.connection import HEADER, VERSION, Connection, NoSocketError
 from .openflow.errors import describe_error
 from .openflow.groups import Group, decode_group_descs, encode_group_mod
 from .openflow.messages import (
@@ -32,7 +30,6 @@ from .openflow.messages import (
 from .openflow.meters import Meter, decode_meter_descs, encode_meter_mod
 from .program import Owner, Program, Renderer, flow_order
 
-VSWITCHD = "/usr/sbin/ovs-vswitchd"
 STATES = ("overridden", "merged", "deleted")
 _SHOWN = 5
 
@@ -40,12 +37,12 @@ _K = TypeVar("_K")
 _V = TypeVar("_V")
 
 
-@dataclass(frozen=True)
 class Changes(Generic[_K, _V]):
     """What differs: before by key, after by key. A key in both is modified."""
 
-    before: dict[_K, _V]
-    after: dict[_K, _V]
+    def __init__(self, before: dict[_K, _V], after: dict[_K, _V]) -> None:
+        self.before = before
+        self.after = after
 
     @property
     def added(self) -> list[_K]:
@@ -86,13 +83,18 @@ def apply_program(address: str, want: Program, tables: Mapping[int, str], owner:
 
     ``state``: ``overridden``, the owner has exactly these; ``merged``, these are there, others stay; ``deleted``, these are not there
     (all of the owner's if none is given). Groups and meters have no owner: where the program has them, they are taken as all the bridge's.
-    In check mode a bridge that does not exist yet counts as empty. Nothing is changed on an error.
+    In check mode a bridge whose socket does not exist counts as empty: the node is pristine, ovs-vswitchd is down, or the bridge is yet
+    to be made, and Open vSwitch begins without flows in each case. Nothing is changed on an error.
 
     Raises SluiceError if the switch cannot be reached, refuses a change (named with its flow), or does not keep what it took.
     """
-    if check and _is_yet_to_come(address):
-        return make_plan(empty_like(want), want, state)
-    with Connection(address, timeout) as connection:
+    try:
+        opened = Connection(address, timeout)
+    except NoSocketError:
+        if check:
+            return make_plan(empty_like(want), want, state)
+        raise
+    with opened as connection:
         plan = make_plan(read_program(connection, want, owner), want, state)
         if plan.changed and owner.mask:
             _refuse_foreign(connection, plan, owner, Renderer(tables))
@@ -146,15 +148,6 @@ def _compare(have: dict[_K, _V], want: dict[_K, _V], state: str, everything: boo
     after = {key: value for key, value in want.items() if have.get(key) != value}
     before = {key: value for key, value in have.items() if key in after or (state == "overridden" and key not in want)}
     return Changes(before, after)
-
-
-def _is_yet_to_come(address: str) -> bool:
-    """Whether the bridge's own socket does not exist: the node is pristine, ovs-vswitchd is down, or the bridge is not made yet.
-
-    In each case there are no flows, and none will be there when it comes: Open vSwitch does not keep flows.
-    """
-    kind, _, path = address.partition(":")
-    return kind == "unix" and not Path(path).exists()
 
 
 def _refuse_foreign(connection: Connection, plan: Plan, owner: Owner, renderer: Renderer) -> None:

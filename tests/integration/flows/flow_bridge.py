@@ -54,8 +54,9 @@ class FlowBridge:
         """The flows as ovs-ofctl tells them, without statistics, sorted."""
         return sorted(line.strip() for line in self.ovs.ofctl("--no-stats", "dump-flows", "br0").splitlines())
 
-    def apply(self, flows: Iterable[str], groups: Iterable[str] | None = None, meters: Iterable[str] | None = None, state: str = "overridden",
-              owner: Owner = Owner(), tables: Mapping[int, str] | None = None, check: bool = False) -> Plan:  # noqa: B008 - immutable
+    def apply(self, flows: Iterable[str], groups: Iterable[str] | None = None, meters: Iterable[str] | None = None, *,
+              state: str = "overridden", owner: Owner = Owner(), tables: Mapping[int, str] | None = None,  # noqa: B008 - immutable
+              check: bool = False) -> Plan:
         """Apply lines."""
         names = tables or {}
         return apply_program(self.address, encode_program(flows, groups, meters, names, owner), names, owner, state, check)

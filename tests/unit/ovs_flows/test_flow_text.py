@@ -2,6 +2,8 @@
 """A flow's text: what is written can be read, and what cannot be read says why."""
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_reads_what_it_writes(flow: Flow) -> None:
 @given(FLOWS, st.randoms(use_true_random=False))
 def test_order_and_white_space_do_not_matter(flow: Flow, random: object) -> None:
     head, _, actions = render_flow(flow).partition(" actions=")
-    fixed = head.replace(", ", ",").replace(" importance", ",importance").replace(" priority", ",priority").replace(" no_", ",no_").split(",")
+    fixed = head.replace(",", " ").split()
     text = "\t,  ".join(reversed(fixed)) + "   actions=" + actions.replace("(", "( ").replace(",", " ,  ").replace(")", " )")
     parsed = parse_flow(text)
     assert parsed._replace(match=tuple(reversed(parsed.match))) == flow
@@ -80,9 +82,8 @@ def test_no_actions_drop() -> None:
     ("actions=ct)", "a ')' without its '('"),
 ])
 def test_refuses_with_the_reason(line: str, says: str) -> None:
-    with pytest.raises(SluiceError, match="^") as caught:
+    with pytest.raises(SluiceError, match=re.escape(says)):
         parse_flow(line)
-    assert says in str(caught.value)
 
 
 def test_reports_every_line_that_cannot_be_read() -> None:

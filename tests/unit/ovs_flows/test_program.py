@@ -99,7 +99,7 @@ def test_a_flow_is_as_good_as_its_line() -> None:
     ("ip,nw_src=10.0.0.0/33 actions=drop", "'/33' is longer than the address"),
     ("nw_src=10.0.0.1 actions=drop", "neither ip nor arp"),
     ("ip,tp_dst=80 actions=drop", "matches no protocol with ports"),
-    ("tcp,udp actions=drop", "'udp' contradicts 'tcp'"),
+    ("tcp,udp actions=drop", "'udp' contradicts another condition on nw_proto"),
     ("reg0=1,reg0=2 actions=drop", "'reg0=2' contradicts another condition"),
     ("ip,ct_state=+trk+foo actions=drop", "'foo' is not a flag of ct_state"),
     ("in_port=eth0 actions=drop", "'eth0' is not a port"),
@@ -227,8 +227,9 @@ def test_refuses_groups_with_the_reason(line: str, says: str) -> None:
 
 
 @pytest.mark.parametrize(("line", "says"), [
-    ("kbps band=type=drop rate=5", "'meter='"), ("meter=1 kbps pktps band=type=drop rate=5", "not in both"), ("meter=1 kbps", "needs a band"),
-    ("meter=1 band=type=drop rate=5", "needs 'kbps' or 'pktps'"), ("meter=1 kbps band=type=fly rate=5", "'type=fly'"), ("meter=1 kbps band=type=drop", "'rate='"),
+    ("kbps band=type=drop rate=5", "'meter='"), ("meter=1 kbps pktps band=type=drop rate=5", "not in both"),
+    ("meter=1 kbps", "needs a band"), ("meter=1 band=type=drop rate=5", "needs 'kbps' or 'pktps'"),
+    ("meter=1 kbps band=type=fly rate=5", "'type=fly'"), ("meter=1 kbps band=type=drop", "'rate='"),
     ("meter=1 kbps band=type=drop rate=5 burst_size=5", "the flag 'burst'"), ("meter=1 fast band=type=drop rate=5", "'fast'"),
 ])
 def test_refuses_meters_with_the_reason(line: str, says: str) -> None:

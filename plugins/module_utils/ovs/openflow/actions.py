@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from typing import Callable, Mapping, Optional
+from typing import Callable, Dict, Mapping, Optional, Tuple
 
 from ...errors import SluiceError
 from ..flow import split_tokens
 from . import conntrack, learn
 from .fields import Subfield, encode_oxm, field_named, parse_subfield
-from .values import PORTS, parse_number, parse_port, parse_value
+from .values import PORTS, parse_number, parse_port, parse_value, plain_converter
 from .wire import NXAST, OFPAT, action, nx_action, pad8, put_controller2, split_call
 
 _APPLY, _WRITE, _CLEAR, _METADATA, _GOTO = 4, 3, 5, 2, 1
@@ -169,9 +169,30 @@ def _split_destination(rest: str) -> tuple[str, str]:
     return value, destination
 
 
+class _PlainSetters(Dict[str, Optional[Tuple[bytes, Callable[[str], bytes], bytes]]]):
+    """For every destination of set_field that was met: what precedes the bytes of a value without a mask, what makes them, what follows."""
+
+    def __missing__(self, destination: str) -> Optional[tuple[bytes, Callable[[str], bytes], bytes]]:
+        field = field_named(destination)
+        convert = plain_converter(field)
+        whole = action(OFPAT.SET_FIELD, pad8(encode_oxm(field, 0, (1 << field.bits) - 1), 4))
+        setter = self[destination] = (whole[:8], convert, whole[8 + field.bytes:]) if convert else None
+        return setter
+
+
+_PLAIN_SETTERS = _PlainSetters()
+
+
 def _set_field(rest: str) -> bytes:
     text, destination = _split_destination(rest)
-    field = field_named(destination[:-2] if destination.endswith("[]") else destination)
+    setter = _PLAIN_SETTERS[destination]
+    if setter:
+        before, convert, after = setter
+        try:
+            return before + convert(text) + after
+        except (ValueError, OSError, OverflowError):
+            pass
+    field = field_named(destination)
     value, mask = parse_value(field, text)
     if field.kind == "tun_flags":
         mask = (1 << field.bits) - 1

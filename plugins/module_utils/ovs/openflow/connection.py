@@ -2,6 +2,7 @@
 """A connection to a switch: OpenFlow 1.5 over a Unix or TCP socket, with a limit on how long the switch may be silent."""
 from __future__ import annotations
 
+import errno
 import select
 import socket
 import struct
@@ -26,6 +27,10 @@ def socket_address(bridge: str, given: Optional[str] = None) -> str:
     if not given:
         return f"unix:{RUN_DIRECTORY}/{bridge}.mgmt"
     return given if given.startswith(("unix:", "tcp:")) else f"unix:{given}"
+
+
+class NoSocketError(SluiceError):
+    """There is not even a socket to connect to, so there is no such bridge (yet)."""
 
 
 class Connection:
@@ -109,8 +114,10 @@ class Connection:
         except ValueError:
             raise SluiceError(f"'{self.address}' is not an address; expected unix:PATH or tcp:HOST:PORT") from None
         except OSError as error:
+            kind_of_error = NoSocketError if kind == "unix" and error.errno == errno.ENOENT else SluiceError
             reason = error.strerror or str(error)
-            raise SluiceError(f"cannot connect to {self.address}: {reason}; is ovs-vswitchd running, and does the bridge exist?") from None
+            raise kind_of_error(
+                f"cannot connect to {self.address}: {reason}; is ovs-vswitchd running, and does the bridge exist?") from None
 
     def _greet(self) -> None:
         # Element 1: the bitmap of versions that we speak, here the one.

@@ -2,11 +2,11 @@
 """Matches: ovs-ofctl's tokens to the bytes that Open vSwitch would send back for them, and those bytes to tokens."""
 from __future__ import annotations
 
-from typing import Dict, NamedTuple, Optional, Sequence, Tuple
+from typing import Callable, Dict, NamedTuple, Optional, Sequence, Tuple
 
 from ...errors import SluiceError
 from .fields import ALIASES, BY_HEADER, FIELDS, HAS_MASK, Field, encode_oxm
-from .values import format_value, parse_value
+from .values import format_value, parse_value, plain_converter
 
 _CFI = 0x1000  # OpenFlow's OFPVID_PRESENT: there is a VLAN tag
 
@@ -33,6 +33,9 @@ _FIELDS_BY_ETH_TYPE = {
     _RARP: {"nw_src": "arp_spa", "nw_dst": "arp_tpa", "nw_proto": "arp_op", "ip_src": "arp_spa", "ip_dst": "arp_tpa"},
     _IPV6: {"icmp_type": "icmpv6_type", "icmp_code": "icmpv6_code"}}
 
+_VLAN_KEYS = ("dl_vlan", "dl_vlan_pcp", "vlan_pcp", "vlan_tci")
+_TOS_KEYS = ("nw_tos", "ip_dscp")
+_PARSED_SPECIALLY = (*_VLAN_KEYS, *_TOS_KEYS)
 _PROTOCOL_FIELDS = {"dl_type": "eth_type", "eth_type": "eth_type", "nw_proto": "nw_proto", "ip_proto": "nw_proto"}
 
 # The names that ovs-ofctl prints, where they are not the field's own.
@@ -59,13 +62,36 @@ class _KnownTokens(Dict[str, Tuple[Tuple[int, bytes], ...]]):
     def __init__(self, shorthand: Optional[str]) -> None:
         super().__init__()
         self._protocol = _SHORTHANDS.get(shorthand or "", _NO_PROTOCOL)
+        self._plain: dict[str, tuple[int, bytes, Callable[[str], bytes], bytes]] = {}
 
     def __missing__(self, token: str) -> tuple[tuple[int, bytes], ...]:
+        key, _, text = token.partition("=")
+        if key in self._plain:
+            order, before, convert, after = self._plain[key]
+            try:
+                plain = self[token] = ((order, before + convert(text) + after),)
+                return plain
+            except (ValueError, OSError, OverflowError):
+                pass
         if _refines_protocol(token, self._protocol):
             raise SluiceError(f"'{token}' changes what other tokens mean")
-        entries = self[token] = tuple((field.order, encode_oxm(field, value, mask))
-                                      for field, value, mask in _parse_token(token, self._protocol) if mask)
+        terms = _parse_token(token, self._protocol)
+        if len(terms) == 1 and key not in self._plain and token not in _SHORTHANDS and key not in _PARSED_SPECIALLY:
+            self._meet(key)
+        entries = self[token] = tuple((field.order, encode_oxm(field, value, mask)) for field, value, mask in terms if mask)
         return entries
+
+    def _meet(self, key: str) -> None:
+        """Remember how values of this key without a mask become bytes."""
+        field = _resolve(key, self._protocol)
+        convert = plain_converter(field)
+        if convert and field.name.startswith("reg"):
+            (whole, _, mask), = _register_terms(field, 0, (1 << 32) - 1)
+            exact = encode_oxm(whole, 0, mask)
+            start = 4 if mask >> 32 else 8
+            self._plain[key] = (whole.order, exact[:start], convert, exact[start + 4:])
+        elif convert:
+            self._plain[key] = (field.order, field.oxm.to_bytes(4, "big"), convert, b"")
 
 
 class MatchEncoder:
@@ -79,12 +105,10 @@ class MatchEncoder:
 
         Raises SluiceError, which names the token, for what is not a condition or contradicts another one.
         """
-        shorthand = None
-        for token in tokens:
-            if token in _SHORTHANDS:
-                if shorthand is not None and shorthand != token:
-                    raise SluiceError(f"'{token}' contradicts '{shorthand}'")
-                shorthand = token
+        # The shorthand comes first in what Sluice writes, which saves the search.
+        shorthand = tokens[0] if tokens else None
+        if shorthand not in _SHORTHANDS:
+            shorthand = next((token for token in tokens if token in _SHORTHANDS), None)
         known = self._known.get(shorthand)
         if known is None:
             known = self._known[shorthand] = _KnownTokens(shorthand)
@@ -94,13 +118,10 @@ class MatchEncoder:
                 entries += known[token]
         except SluiceError:
             return _encode_merged(tokens, shorthand)
-        entries.sort()
-        previous = -1
-        for order, _ in entries:
-            if order == previous:
-                return _encode_merged(tokens, shorthand)
-            previous = order
-        return b"".join([oxm for _, oxm in entries])
+        by_order = dict(entries)
+        if len(by_order) < len(entries):
+            return _encode_merged(tokens, shorthand)
+        return b"".join([by_order[order] for order in sorted(by_order)])
 
 
 def _encode_merged(tokens: Sequence[str], shorthand: Optional[str]) -> bytes:
@@ -169,9 +190,9 @@ def _parse_token(token: str, protocol: _Protocol) -> list[Term]:
 
 
 def _parse_condition(key: str, text: str, protocol: _Protocol) -> list[Term]:
-    if key in ("dl_vlan", "dl_vlan_pcp", "vlan_pcp", "vlan_tci"):
+    if key in _VLAN_KEYS:
         return _parse_vlan(key, text)
-    if key in ("nw_tos", "ip_dscp"):
+    if key in _TOS_KEYS:
         value, _ = parse_value(FIELDS[key], text)
         if key == "nw_tos" and value & 3:
             raise SluiceError("the two low bits are ECN; give them as nw_ecn")
