@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ..intent.state import Node, Pod
-from ..pipeline.tables import GATEWAY_MAC
 from ..plan.addresses import BRIDGE, gateway_address
 from ..plan.container_id import container_id
 from .fabric import Fabric
@@ -22,17 +21,16 @@ def cni_program(fabric: Fabric, node: Node) -> dict[str, Any]:
         "datapath": node.datapath,
         "mtu": fabric.mtu,
         "gateways": [gateway_address(cidr) for cidr in node.pod_cidrs],
-        "gateway_mac": GATEWAY_MAC,
         "node_cidrs": list(node.pod_cidrs),
     }]}
 
 
 def pods_program(fabric: Fabric, node: Node) -> dict[str, Any]:
     """The planned pods of the node, sorted by name."""
-    return {"pods": [_pod(pod) for pod in fabric.pods_by_node[node.name]]}
+    return {"pods": [_pod(pod, fabric.mtu) for pod in fabric.pods_by_node[node.name]]}
 
 
-def _pod(pod: Pod) -> dict[str, Any]:
+def _pod(pod: Pod, mtu: int) -> dict[str, Any]:
     return {
         "namespace": pod.namespace,
         "name": pod.name,
@@ -41,6 +39,8 @@ def _pod(pod: Pod) -> dict[str, Any]:
         "host_network": pod.host_network,
         "container_id": container_id(pod.namespace, pod.name),
         "ips": list(pod.ips),
+        # A pod gets its MTU when it starts, so another one is another definition.
+        "mtu": mtu,
         "mac": pod.mac,
         "ofport": pod.ofport,
         "interface": pod.interface,

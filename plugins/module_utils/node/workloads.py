@@ -30,7 +30,7 @@ WantedBy=multi-user.target
 """
 
 # What a pod's container is made from: a change of the others (labels, owner) needs no new container.
-_DEFINING = ("namespace", "name", "container_id", "host_network", "ips", "mac", "ofport", "interface", "ports")
+_DEFINING = ("namespace", "name", "container_id", "host_network", "ips", "mac", "ofport", "interface", "mtu", "ports")
 
 
 class Workload(NamedTuple):

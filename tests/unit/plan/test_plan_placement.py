@@ -102,6 +102,14 @@ def test_a_replica_stays_where_it_is_until_its_node_goes() -> None:
     assert set(nodes_of(state, "Deployment/a")) == {"node2"}
 
 
+def test_a_new_replica_shuns_the_nodes_of_the_old_ones_even_where_others_are_fuller() -> None:
+    nodes: dict[str, dict[str, str]] = {"node1": {}, "node2": {}}
+    busy = [pod(f"busy{number}", nodeName="node2") for number in range(5)]
+    _, before = planned(deployment("a", 1), nodes={"node1": {}})
+    state, _ = planned(deployment("a", 2), *busy, nodes=nodes, before=before)
+    assert sorted(nodes_of(state, "Deployment/a")) == ["node1", "node2"]
+
+
 def test_a_pod_that_moves_keeps_its_name_and_mac_and_has_an_address_of_its_new_node() -> None:
     _, before = planned(pod("a"), nodes={"node1": {}, "node2": {}})
     state, after = planned(pod("a", nodeName="node2"), nodes={"node1": {}, "node2": {}}, before=before)

@@ -12,7 +12,7 @@ from sluice.node.workloads import NOTHING, Workloads, describe, parse_config, pl
 
 def pod(name: str, **change: Any) -> dict[str, Any]:
     return {"namespace": "shop", "name": name, "container_id": f"sluice-shop.{name}", "host_network": False, "ips": ["10.10.0.2"],
-            "mac": "0a:00:00:00:00:02", "ofport": 16, "interface": f"sp-{name}", "labels": {"app": name}, "owner": "",
+            "mac": "0a:00:00:00:00:02", "mtu": 1450, "ofport": 16, "interface": f"sp-{name}", "labels": {"app": name}, "owner": "",
             "ports": [{"port": 80, "protocol": "TCP", "name": "http"}], **change}
 
 
