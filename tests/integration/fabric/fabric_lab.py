@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Sequence
+from typing import Any
 
 import yaml
 
@@ -29,7 +29,6 @@ class Result:
     changed: bool
     diff: Any
     msg: Any
-    items: int
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,3 @@ class FabricLab:
         """The shell command that runs another one in the network namespace of a pod, on the pod's node."""
         task = pod["container_id"].partition("-")[2]
         return f"nsenter --net=/proc/$(ctr -n sluice task ls | awk '$1 == \"{task}\" {{print $2}}')/ns/net {command}"
-
-
-def changed_by(runs: Sequence[Result]) -> set[str]:
-    return {result.task for result in runs if result.changed}
