@@ -51,7 +51,7 @@ def compile_inventory(
     directory = Path(made.artifacts_dir) / made.state.cluster.name
     allocations = Path(made.allocations_file)
     files = {directory / path: text for path, text in artifact_files(made.state)}
-    files[directory / FACTS_FILE] = json_text({name: _transport_facts(node) for name, node in made.state.nodes.items()})
+    files[directory / FACTS_FILE] = json_text({name: _known_facts(node, hosts[name]["facts"] or {}) for name, node in made.state.nodes.items()})
     files[allocations] = made.allocations
     before = {directory / path: text for path, text in read_files(directory).items()} if directory.is_dir() else {}
     if allocations.is_file():
@@ -59,12 +59,13 @@ def compile_inventory(
     return Compiled(made.state, directory, allocations, files, before, made.warnings)
 
 
-def _transport_facts(node: Node) -> dict[str, Any]:
+def _known_facts(node: Node, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a node's facts that its program depends on, in the form in which they are read again."""
     transport = node.transport
     return {
         "interfaces": {transport.interface: {"addresses": list(transport.addresses), "mac": transport.mac, "mtu": transport.mtu}},
         "routes": [{"destination": route.destination, "via": route.via, "device": transport.interface} for route in transport.routes],
+        "architecture": str(facts.get("architecture", "")),
     }
 
 
