@@ -40,8 +40,8 @@ def description(lab: Lab, node: Node, material: Material) -> dict[str, Any]:
 
 
 def powered(lab: Lab, name: str) -> bool:
-    """Whether ``name`` is on."""
-    return bool(cgroups.processes(group(lab, name)))
+    """Whether ``name`` is on and has its power supply, without which it would not come back from a reboot."""
+    return bool(cgroups.processes(f"{group(lab, name)}/supervisor"))
 
 
 def observe(lab: Lab) -> dict[str, dict[str, Any]]:
@@ -123,6 +123,8 @@ def _gateway(segment: Segment, version: int) -> str:
 
 def start(lab: Lab, node: Node, material: Material) -> None:
     """Power ``node`` on. Returns at once; access.wait_for_nodes waits for the boot."""
+    # Something of it may have outlived its supervisor.
+    stop(lab, node.name)
     folder = lab.home / "nodes" / node.name
     machine = cgroups.create(f"{group(lab, node.name)}/machine")
     write(folder / "supervise", supervisor(lab, node, material, machine), 0o755)

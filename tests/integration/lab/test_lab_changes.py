@@ -61,6 +61,11 @@ def test_a_changed_underlay_is_rebuilt_and_the_nodes_come_back(lab: LabHost) -> 
     ("ip netns pids {namespace}-outside | xargs kill -9; sleep 0.2", ["start outside"]),
     ("ip netns delete {namespace}-outside", ["stop n1", "build network", "start outside", "start n1"]),
     ("ip netns delete {namespace}; sleep 1", ["stop n1", "build network", "start outside", "start n1"]),
+    ("cat /sys/fs/cgroup/*/{namespace}/nodes/n1/supervisor/cgroup.procs | xargs kill -9; sleep 0.2", ["start n1"]),
+    # What a reboot of the host leaves: the folders, and where /run is on a disk, the files of namespaces that are no more.
+    ("find /sys/fs/cgroup/*/{namespace} -name cgroup.procs | xargs cat | xargs kill -9; "
+     "umount /run/netns/{namespace} /run/netns/{namespace}-outside /run/netns/{namespace}-n1; sleep 1",
+     ["build network", "start outside", "start n1"]),
     ("rm {home}/ssh_config", ["write access"]),
     ("rm -r {home}/ssh", ["stop n1", "configure n1", "start n1", "write access"]),
 ])
