@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cni_node import Node
+from cni.cni_node import Node
 from ovs_sandbox import OvsSandbox
 
 

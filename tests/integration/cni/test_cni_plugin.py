@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from cni_node import PLANNED, Node
+from cni.cni_node import PLANNED, Node
 
 CART = "sluice-shop.cart"
 

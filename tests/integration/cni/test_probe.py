@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from cni_node import Node
+from cni.cni_node import Node
 
 from sluice.node.probe import Answer, Probe
 

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from fabric_lab import FabricLab
+from fabric.fabric_lab import FabricLab
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fabric_lab import ROOT, FabricLab
+from fabric.fabric_lab import ROOT, FabricLab
 
 MANIFESTS = ROOT.parent / "shared/real/online-boutique"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fabric_lab import FabricLab, Run
-from traffic import Pings
+from fabric.fabric_lab import FabricLab, Run
+from fabric.traffic import Pings
 
 # What Ansible's own modules say of a package is not in the diff that Sluice predicts.
 PREDICTED = {"Put bridges and ports", "Put the host's settings", "Put the flows", "Run the pods", "Compile the inventory to one program a node"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from fabric_lab import FabricLab
+from fabric.fabric_lab import FabricLab
 
 MODES = {
     "vxlan": ({"sluice_tunnel_type": "vxlan"}, 1450),

@@ -2,7 +2,7 @@
 """Bad input is refused as a user sees it: all of it at once, in words, before any node is touched."""
 from __future__ import annotations
 
-from fabric_lab import FabricLab
+from fabric.fabric_lab import FabricLab
 
 
 def test_all_problems_at_once_and_nothing_is_touched(fabric: FabricLab) -> None:

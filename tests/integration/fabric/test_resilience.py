@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from fabric_lab import FabricLab
+from fabric.fabric_lab import FabricLab
 
 BACK_SECONDS = 60
 

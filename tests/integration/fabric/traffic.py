@@ -6,7 +6,7 @@ import re
 import subprocess
 from types import TracebackType
 
-from fabric_lab import FabricLab
+from fabric.fabric_lab import FabricLab
 
 INTERVAL = "0.02"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from flow_bridge import FlowBridge
+from flows.flow_bridge import FlowBridge
 from ovs_sandbox import OvsSandbox
 
 

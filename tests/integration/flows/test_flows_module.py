@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flow_bridge import FlowBridge
+from flows.flow_bridge import FlowBridge
 from ovs_sandbox import OvsSandbox
 
 ROOT = Path(__file__).parents[3]

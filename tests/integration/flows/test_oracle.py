@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from flow_bridge import FlowBridge, case_lines
+from flows.flow_bridge import FlowBridge, case_lines
 
 from sluice.ovs.flow import parse_flow
 from sluice.ovs.program import Program, Renderer, encode_program

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from lab_host import LabHost
+from lab.lab_host import LabHost
 
 
 def _lab() -> Iterator[LabHost]:

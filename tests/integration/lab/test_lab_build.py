@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab_host import REPOSITORY
+from lab.lab_host import REPOSITORY
 
 # A root file system with nothing but apt, so that the test takes seconds instead of a minute.
 _BUILD = """

@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from lab_host import DIRECTORY, LabHost, run_module, start_module
+from lab.lab_host import DIRECTORY, LabHost, run_module, start_module
 
 
 def test_check_mode_foretells_the_run_and_does_nothing(lab: LabHost) -> None:

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from lab_host import LabHost
+from lab.lab_host import LabHost
 
 _ASK = """python3 -c '
 import socket, sys

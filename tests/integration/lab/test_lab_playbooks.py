@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lab_host import DIRECTORY, REPOSITORY, LabHost
+from lab.lab_host import DIRECTORY, REPOSITORY, LabHost
 
 
 def _ansible(program: str, *arguments: str) -> str:
