@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 
 
 def run(probes: Sequence[Probe], state_dir: str, tries: int, seconds: float) -> List[Answer]:
-    """One answer a probe, in their order. Each has ``tries`` tries of ``seconds`` each; any outcome but a timeout ends it."""
+    """One answer a probe, in their order. Each has ``tries`` tries of ``seconds`` each; any outcome but a timeout or silence ends it."""
     with ExitStack() as stack:
         namespaces = _open_namespaces({probe.source for probe in probes}, state_dir, stack)
         return asyncio.run(_run(probes, namespaces, tries, seconds))
@@ -111,6 +111,7 @@ class _Prober:
     async def probe(self, probe: Probe) -> Answer:
         if probe.source not in self._namespaces:
             return Answer(NO_SOURCE)
+        silent: Optional[Answer] = None
         async with self._limit:
             for _ in range(self._tries):
                 started = time.monotonic()
@@ -120,8 +121,12 @@ class _Prober:
                     continue
                 except OSError as error:
                     return Answer(_outcome(error))
-                return Answer(OPEN, seen, round((time.monotonic() - started) * 1000, 2))
-        return Answer(TIMED_OUT)
+                answer = Answer(OPEN, seen, round((time.monotonic() - started) * 1000, 2))
+                if seen or probe.protocol == "icmp":
+                    return answer
+                # The kernel has taken the connection; the server behind it may only be slow to say who it is.
+                silent = answer
+        return silent or Answer(TIMED_OUT)
 
     async def _icmp(self, probe: Probe) -> str:
         family = _family(probe)

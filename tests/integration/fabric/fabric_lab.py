@@ -77,11 +77,16 @@ class FabricLab:
         known.update(variables)
         file.write_text(yaml.safe_dump({name: value for name, value in known.items() if value is not None}))
 
+    @staticmethod
+    def environment() -> dict[str, str]:
+        """In which Ansible finds this checkout, wherever it is started."""
+        return {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0"}
+
     def run(self, playbook: str, *arguments: str) -> Run:
         record = self.inventory.parent / "record.jsonl"
         record.unlink(missing_ok=True)
         environment = {
-            **os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "SLUICE_RECORD": str(record), "ANSIBLE_FORCE_COLOR": "0",
+            **self.environment(), "SLUICE_RECORD": str(record),
             "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"), "ANSIBLE_CALLBACKS_ENABLED": "record"}
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(self.hosts), f"playbooks/{playbook}.yml", *arguments]
         done = subprocess.run(command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

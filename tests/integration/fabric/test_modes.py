@@ -18,7 +18,7 @@ MODES = {
 ALL = ("sluice_tunnel_type", "sluice_traffic_mode", "sluice_mtu", "sluice_pod_cidrs", "sluice_service_cidrs")
 
 
-def switch_to(fabric: FabricLab, **variables: object) -> None:
+def switch_to(fabric: FabricLab, **variables: Any) -> None:
     fabric.set_variables(**dict.fromkeys(ALL))
     fabric.set_variables(**variables)
     if "sluice_pod_cidrs" in variables:
