@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+from typing import Any
 
 import pytest
 from fabric.fabric_lab import FabricLab
 
-MODES = {
+MODES: dict[str, tuple[dict[str, Any], int]] = {
     "vxlan": ({"sluice_tunnel_type": "vxlan"}, 1450),
     "gre": ({"sluice_tunnel_type": "gre"}, 1462),
     "no_encap": ({"sluice_traffic_mode": "no_encap"}, 1500),

@@ -93,7 +93,7 @@ def test_node_names_and_selectors() -> None:
 
 
 def test_a_replica_stays_where_it_is_until_its_node_goes() -> None:
-    nodes = {"node1": {}}
+    nodes: dict[str, Any] = {"node1": {}}
     state, before = planned(deployment("a", 4), nodes=nodes)
     assert set(nodes_of(state, "Deployment/a")) == {"node1"}
     state, before = planned(deployment("a", 5), nodes={"node1": {}, "node2": {}}, before=before)
@@ -125,7 +125,7 @@ def test_a_label_that_goes_takes_the_pod_with_it() -> None:
 
 
 def test_what_is_free_again_is_given_to_the_next() -> None:
-    nodes = {"node1": {}}
+    nodes: dict[str, Any] = {"node1": {}}
     _, before = planned(pod("a"), pod("b"), pod("c"), nodes=nodes)
     _, after = planned(pod("a"), pod("c"), pod("d"), nodes=nodes, before=before)
     assert after.pods["default/d"].ips == before.pods["default/b"].ips
@@ -161,7 +161,7 @@ def test_a_wish_that_the_nodes_labels_forbid_is_refused() -> None:
 
 
 def test_what_the_placement_does_not_do_is_said() -> None:
-    template = {"spec": {"affinity": {"podAntiAffinity": {}}}}
+    template: dict[str, Any] = {"spec": {"affinity": {"podAntiAffinity": {}}}}
     objects = [
         {"kind": "Deployment", "metadata": {"name": "a"}, "spec": {"template": template}},
         {"kind": "CronJob", "metadata": {"name": "c"}, "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": {"template": {}}}}},
