@@ -31,8 +31,8 @@ def bridge_port(node: str, network: str) -> str:
 
 
 def mac(lab: Lab, owner: Union[Address, str]) -> str:
-    """The MAC address of the interface with an IP address of ``lab``, or of one of its bridges. Always the same, so that a node that was off for a moment, or replaced
-    by another, is not looked for at a MAC address that its neighbours remember (for up to a minute)."""
+    """The MAC address of the interface with an IP address of ``lab``, or of one of its bridges. Always the same, so that a node that was off for a moment,
+    or replaced by another, is not looked for at a MAC address that its neighbours remember (for up to a minute)."""
     # The 2 says: locally administered, unicast (IEEE 802, clause 8).
     return ":".join(["02", *(f"{byte:02x}" for byte in hashlib.sha256(f"{lab.name} {owner}".encode()).digest()[:5])])
 
