@@ -45,13 +45,14 @@ PLAYBOOK = """\
 def pythons() -> list[Path]:
     """One interpreter for each Python that CORE names and that this machine has."""
     roots = Path(os.environ.get("PYENV_ROOT", "/nonexistent"), "versions")
-    found = {}
+    found: dict[tuple[int, int], Path] = {}
     for candidate in [Path(sys.executable).resolve(), *(Path(folder) / f"python3.{minor}" for folder in ("/usr/bin", "/usr/local/bin") for minor in (11, 13)),
                       *sorted(roots.glob("3.1*/bin/python3"))]:
         if candidate.exists():
             version = subprocess.run([candidate, "-c", "import sys, ensurepip; print(*sys.version_info[:2])"], capture_output=True, text=True, check=False)
             if version.returncode == 0:
-                found.setdefault(tuple(map(int, version.stdout.split())), candidate)
+                major, minor = map(int, version.stdout.split())
+                found.setdefault((major, minor), candidate)
     return [found[key] for key in CORE if key in found]
 
 
@@ -90,9 +91,9 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", params=pythons(), ids=str)
 def core(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment with ansible-core and what Sluice needs beside it, without Sluice."""
-    version = tuple(map(int, run(request.param, "-c", "import sys; print(*sys.version_info[:2])", cwd=ROOT).split()))
+    major, minor = map(int, run(request.param, "-c", "import sys; print(*sys.version_info[:2])", cwd=ROOT).split())
     folder = make_environment(request.param, tmp_path_factory.mktemp("core") / "venv")
-    run(folder / "pip", "install", "-q", CORE[version], cwd=folder)
+    run(folder / "pip", "install", "-q", CORE[major, minor], cwd=folder)
     return folder
 
 
