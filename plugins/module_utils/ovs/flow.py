@@ -143,7 +143,8 @@ def _normalise(token: str) -> str:
 def _unsigned(key: str, value: str) -> int:
     bits = _UNSIGNED[key]
     try:
-        number = int(value, 0)
+        # int() alone would take signs, spaces, underscores and other scripts' digits as well.
+        number = int(value, 0) if value.isalnum() and value.isascii() else -1
     except ValueError:
         number = -1
     if not 0 <= number < 1 << bits:

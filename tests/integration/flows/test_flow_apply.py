@@ -238,7 +238,7 @@ def test_a_switch_that_dies_in_the_middle(bridge: FlowBridge) -> None:
 
 def test_a_bridge_without_openflow_1_5(bridge: FlowBridge) -> None:
     bridge.ovs.vsctl("set", "bridge", "br0", "protocols=OpenFlow13")
-    with pytest.raises(SluiceError, match="OpenFlow"):
+    with pytest.raises(SluiceError, match=r"add OpenFlow15 to the bridge's 'protocols'"):
         bridge.apply(PROGRAM, tables=TABLES)
 
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.errors import InputError, SluiceError
@@ -87,6 +87,45 @@ def test_any_value_under_any_mask(registers: list[tuple[int, int, int]], address
     assert MatchEncoder().encode(decode_match(encoded)) == encoded
 
 
+ALL_LINES = [*(f"cookie=0x1, table=10, priority=5,{match} actions=drop" for match in case_lines("matches.txt")),
+             *("cookie=0x1, table=10, priority=5,{0} actions={2}".format(*case.partition("=> ")) for case in case_lines("actions.txt"))]
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_damaged_lines_are_refused_in_words_or_mean_something(data: st.DataObject) -> None:
+    """Whatever is typed: either it is a flow, which then is written as it is read, or there is an InputError, and nothing else."""
+    line = data.draw(st.sampled_from(ALL_LINES))
+    start = data.draw(st.integers(0, len(line)))
+    end = data.draw(st.integers(start, min(len(line), start + 4)))
+    damaged = line[:start] + data.draw(st.text("0123456789abcdefx:/.,()[]=->+| _²é", max_size=3)) + line[end:]
+    try:
+        encoded = encode(damaged)
+    except InputError:
+        return
+    assert encode(*Renderer(TABLES).lines(Program(encoded))) == encoded
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_damaged_groups_and_meters_are_refused_in_words_or_mean_something(data: st.DataObject) -> None:
+    line = data.draw(st.sampled_from([*GROUPS, *METERS]))
+    start = data.draw(st.integers(0, len(line)))
+    end = data.draw(st.integers(start, min(len(line), start + 4)))
+    damaged = line[:start] + data.draw(st.text("0123456789abcdefx:/.,()[]=->", max_size=3)) + line[end:]
+    for groups, meters in (([damaged], []), ([], [damaged])):
+        try:
+            program = encode_program([], groups, meters, TABLES)
+        except InputError:
+            continue
+        assert program.groups is not None
+        assert program.meters is not None
+        renderer = Renderer(TABLES)
+        again = encode_program([], [renderer.group(*item) for item in program.groups.items()],
+                               [renderer.meter(*item) for item in program.meters.items()], TABLES)
+        assert again == program
+
+
 def test_a_flow_is_as_good_as_its_line() -> None:
     flow = Flow("route", 7, ("ip", "nw_dst=10.0.0.1"), ("dec_ttl", "output:3"), 5, 1, 2, 3, ("send_flow_rem",))
     assert encode(flow) == encode(str(flow))
@@ -97,7 +136,13 @@ def test_a_flow_is_as_good_as_its_line() -> None:
     ("ip,in_prt=5 actions=drop", "'in_prt=5': 'in_prt' is not a field that Sluice can match"),
     ("ip,nw_src=10.0.0 actions=drop", "'nw_src=10.0.0': '10.0.0' is not an IPv4 address"),
     ("ip,nw_src=10.0.0.0/33 actions=drop", "'/33' is longer than the address"),
-    ("nw_src=10.0.0.1 actions=drop", "neither ip nor arp"),
+    ("nw_src=10.0.0.1 actions=drop", "ip_src has a meaning only in a flow that matches ip (or, for addresses in ARP, arp)"),
+    ("udp,tcp_dst=80 actions=drop", "tcp_dst has a meaning only in a flow that matches tcp or tcp6"),
+    ("nw_ttl=5 actions=drop", "nw_ttl has a meaning only in a flow that matches ip or ipv6"),
+    ("ip,ipv6_src=fd00::1 actions=drop", "ipv6_src has a meaning only in a flow that matches ipv6"),
+    ("ip,arp_op=1 actions=drop", "arp_op has a meaning only in a flow that matches arp"),
+    ("ipv6,nd_target=fd00::1 actions=drop", "nd_target has a meaning only in a flow that matches icmp6"),
+    ("tcp,icmp_type=8 actions=drop", "icmp_type has a meaning only in a flow that matches icmp or icmp6"),
     ("ip,tp_dst=80 actions=drop", "matches no protocol with ports"),
     ("tcp,udp actions=drop", "'udp' contradicts another condition on nw_proto"),
     ("reg0=1,reg0=2 actions=drop", "'reg0=2' contradicts another condition"),

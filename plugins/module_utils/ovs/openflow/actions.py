@@ -58,7 +58,7 @@ class ActionEncoder:
         """The number of a table's name or decimal number. Raises SluiceError if it is neither."""
         if text in self._tables:
             return self._tables[text]
-        if text.isdigit() and int(text) < 0xFF:
+        if text.isdecimal() and int(text) < 0xFF:
             return int(text)
         names = ", ".join(sorted(self._tables)) or "none"
         raise SluiceError(f"'{text}' is not a table: neither a number of 0 to 254 nor a name that 'tables' gives ({names})")
@@ -114,7 +114,7 @@ class ActionEncoder:
             return self._encoders[name](rest)
         if name in _SETTERS:
             return _set_field(f"{rest}->{_SETTERS[name]}")
-        if name.upper() in PORTS or name.isdigit():
+        if name.upper() in PORTS or name.isdecimal():
             if name.upper() == "CONTROLLER":
                 return _controller(rest)
             return _output(token)
@@ -152,7 +152,7 @@ def _output(rest: str) -> bytes:
             raise SluiceError("expected output(port=…,max_len=…)")
         port, length = parse_port(arguments["port"]) & 0xFFFF, parse_number(arguments["max_len"], 32)
         return nx_action(NXAST.OUTPUT_TRUNC, struct.pack("!HI", port, length))
-    if rest.upper() not in PORTS and not rest[:1].isdigit():
+    if rest.upper() not in PORTS and not rest[:1].isdecimal():
         source = parse_subfield(rest)
         return nx_action(NXAST.OUTPUT_REG, struct.pack("!HIH6x", _offset_and_width(source), source.field.nxm, _MAX_LENGTH))
     return action(OFPAT.OUTPUT, struct.pack("!IH6x", parse_port(rest), 0))
@@ -245,7 +245,7 @@ def _controller(rest: str) -> bytes:
     pause, meter = False, 0
     for part in split_tokens(rest):
         key, equals, value = part.partition("=")
-        if not equals and part.isdigit():
+        if not equals and part.isdecimal():
             max_length = parse_number(part, 16)
         elif key == "max_len":
             max_length = parse_number(value, 16)

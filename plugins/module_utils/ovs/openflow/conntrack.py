@@ -32,7 +32,7 @@ def encode_ct(rest: str, table_number: Callable[[str], int], encode_actions: Cal
             flags |= _FORCE
         elif key == "table":
             table = table_number(value)
-        elif key == "zone" and value[:1].isdigit():
+        elif key == "zone" and value[:1].isdecimal():
             zone = parse_number(value, 16)
         elif key == "zone":
             source = parse_subfield(value)

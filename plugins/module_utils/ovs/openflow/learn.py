@@ -55,7 +55,7 @@ def _encode_spec(part: str) -> bytes:
     if part.startswith("load:"):
         text, _, destination = part[5:].rpartition("->")
         target = parse_subfield(destination)
-        return _spec(_LOAD, text, target) if text[:1].isdigit() else _copy(_LOAD, parse_subfield(text), target)
+        return _spec(_LOAD, text, target) if text[:1].isdecimal() else _copy(_LOAD, parse_subfield(text), target)
     if part.startswith("output:"):
         source = parse_subfield(part[7:])
         return struct.pack("!HIH", _OUTPUT << 11 | source.width, source.field.nxm, source.offset)

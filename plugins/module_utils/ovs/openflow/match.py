@@ -38,6 +38,19 @@ _TOS_KEYS = ("nw_tos", "ip_dscp")
 _PARSED_SPECIALLY = (*_VLAN_KEYS, *_TOS_KEYS)
 _PROTOCOL_FIELDS = {"dl_type": "eth_type", "eth_type": "eth_type", "nw_proto": "nw_proto", "ip_proto": "nw_proto"}
 
+# What fields need the flow to match before them: Ethernet types, IP protocol, and how one says so (ovs-fields(7), "Prerequisites").
+_IP_ANY = ((_IPV4, _IPV6), None, "ip or ipv6")
+_NEEDS: dict[str, tuple[tuple[int, ...], Optional[int], str]] = {
+    "ip_src": ((_IPV4,), None, "ip (or, for addresses in ARP, arp)"), "ip_dst": ((_IPV4,), None, "ip (or, for addresses in ARP, arp)"),
+    **dict.fromkeys(("ip_frag", "ip_dscp", "nw_ecn", "nw_ttl", "nw_proto"), _IP_ANY),
+    **dict.fromkeys(("ipv6_src", "ipv6_dst", "ipv6_label"), ((_IPV6,), None, "ipv6")),
+    **dict.fromkeys(("tcp_src", "tcp_dst", "tcp_flags"), ((_IPV4, _IPV6), _TCP, "tcp or tcp6")),
+    **dict.fromkeys(("udp_src", "udp_dst"), ((_IPV4, _IPV6), _UDP, "udp or udp6")),
+    **dict.fromkeys(("sctp_src", "sctp_dst"), ((_IPV4, _IPV6), _SCTP, "sctp or sctp6")),
+    **dict.fromkeys(("icmp_type", "icmp_code"), ((_IPV4,), _ICMP, "icmp or icmp6")),
+    **dict.fromkeys(("icmpv6_type", "icmpv6_code", "nd_target", "nd_sll", "nd_tll"), ((_IPV6,), _ICMPV6, "icmp6")),
+    **dict.fromkeys(("arp_op", "arp_spa", "arp_tpa", "arp_sha", "arp_tha"), ((_ARP, _RARP), None, "arp"))}
+
 # The names that ovs-ofctl prints, where they are not the field's own.
 _PRINTED = {"eth_src": "dl_src", "eth_dst": "dl_dst", "eth_type": "dl_type", "in_port_oxm": "in_port", "ip_src": "nw_src",
             "ip_dst": "nw_dst", "ip_frag": "nw_frag", "vlan_pcp": "dl_vlan_pcp", "icmpv6_type": "icmp_type",
@@ -196,8 +209,10 @@ def _parse_condition(key: str, text: str, protocol: _Protocol) -> list[Term]:
         value, _ = parse_value(FIELDS[key], text)
         if key == "nw_tos" and value & 3:
             raise SluiceError("the two low bits are ECN; give them as nw_ecn")
+        _require(FIELDS["ip_dscp"], protocol)
         return [_exact("ip_dscp", value >> 2 if key == "nw_tos" else value)]
     field = _resolve(key, protocol)
+    _require(field, protocol)
     value, mask = parse_value(field, text)
     return _register_terms(field, value, mask) if field.name[:3] in ("reg", "xxr") else [(field, value, mask)]
 
@@ -215,11 +230,16 @@ def _resolve(key: str, protocol: _Protocol) -> Field:
         raise SluiceError("the flow matches no protocol with ports; add tcp, udp, sctp, tcp6, udp6 or sctp6")
     by_type = _FIELDS_BY_ETH_TYPE.get(protocol.eth_type or 0, {})
     name = by_type.get(key) or ALIASES.get(key, key)
-    if name in ("ip_src", "ip_dst") and protocol.eth_type != _IPV4:
-        raise SluiceError("the flow matches neither ip nor arp; add one of them (or use ipv6_src and ipv6_dst)")
     if name not in FIELDS:
         raise SluiceError(f"'{key}' is not a field that Sluice can match")
     return FIELDS[name]
+
+
+def _require(field: Field, protocol: _Protocol) -> None:
+    if field.name in _NEEDS:
+        eth_types, ip_proto, words = _NEEDS[field.name]
+        if protocol.eth_type not in eth_types or ip_proto not in (None, protocol.ip_proto):
+            raise SluiceError(f"{field.name} has a meaning only in a flow that matches {words}")
 
 
 def _parse_vlan(key: str, text: str) -> list[Term]:

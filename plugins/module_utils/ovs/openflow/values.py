@@ -80,7 +80,7 @@ def parse_port(text: str) -> int:
         return PORTS[text.upper()]
     if text.upper() == "NONE":
         return PORTS["ANY"]
-    if not text[:1].isdigit():
+    if not text[:1].isdecimal():
         raise SluiceError(f"'{text}' is not a port; expected an OpenFlow port number or one of {', '.join(PORTS)}")
     number = parse_number(text, 32)
     if number <= 0xFFFF:
@@ -122,7 +122,7 @@ def parse_value(field: Field, text: str) -> tuple[int, int]:
     value = _parse_address(kind, value_text)
     if not slash:
         return value, full
-    if kind != "eth" and mask_text.isdigit():
+    if kind != "eth" and mask_text.isdecimal():
         length = int(mask_text)
         if length > field.bits:
             raise SluiceError(f"'/{mask_text}' is longer than the address")
@@ -151,7 +151,7 @@ def format_value(field: Field, value: int, mask: int) -> str:
     text = _format_address(kind, value, field.bytes)
     if mask == full:
         return text
-    length = mask.bit_count() if hasattr(mask, "bit_count") else bin(mask).count("1")
+    length = bin(mask).count("1")
     if kind != "eth" and mask == full ^ (full >> length):
         return f"{text}/{length}"
     return f"{text}/{_format_address(kind, mask, field.bytes)}"
@@ -181,7 +181,7 @@ def _format_address(kind: str, value: int, size: int) -> str:
 
 def _parse_flags(field: Field, text: str) -> tuple[int, int]:
     names = _FLAGS[field.kind]
-    if text[:1] not in "+-" and not text[:1].isdigit():
+    if text[:1] not in "+-" and not text[:1].isdecimal():
         # Names joined by | are the whole field's value: what is not named is not set.
         set_flags, _ = _parse_flags(field, "+" + text.replace("|", "+"))
         return set_flags, (1 << len(names)) - 1
