@@ -52,7 +52,7 @@ RETURN = r"""
 directory:
   description: Where the cluster's artifacts are.
   returned: success
-  type: path
+  type: str
   sample: /home/ops/inventory/artifacts/demo
 programs:
   description: For each node the C(directory) of its program's files, and C(peers), the file of the flows that it shares with other nodes.

@@ -115,7 +115,7 @@ def _wait(lab: Lab, node: Node, deadline: float, powered: Callable[[str], bool])
             # --wait ends when the boot has, so what comes next does not meet a half-booted machine.
             result = subprocess.run(["ssh", "-F", str(_config_file(lab)), "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", node.name,
                                      "systemctl is-system-running --wait"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                    timeout=max(1.0, deadline - time.monotonic()))
+                                    timeout=max(1.0, deadline - time.monotonic()), check=False)
         except subprocess.TimeoutExpired:
             break
         said = result.stdout.strip() or result.stderr.strip() or said
@@ -123,5 +123,3 @@ def _wait(lab: Lab, node: Node, deadline: float, powered: Callable[[str], bool])
             break
         time.sleep(0.3)
     return said
-
-

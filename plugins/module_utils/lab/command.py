@@ -16,7 +16,7 @@ _PR_SET_PDEATHSIG = 1
 def run(argv: Sequence[str], *, check: bool = True, env: Optional[Mapping[str, str]] = None) -> str:
     """Run ``argv`` and return what it printed. Raises SluiceError with its last words if it fails and ``check`` is set."""
     try:
-        result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, preexec_fn=_die_with_parent)
+        result = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, preexec_fn=_die_with_parent, check=False)
     except FileNotFoundError:
         raise SluiceError(f"this host has no program {argv[0]}; install it, as playbooks/lab_up.yml does, and run again") from None
     if check and result.returncode != 0:
@@ -26,7 +26,7 @@ def run(argv: Sequence[str], *, check: bool = True, env: Optional[Mapping[str, s
 
 def succeeds(argv: Sequence[str]) -> bool:
     """Whether ``argv`` exits with 0."""
-    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=_die_with_parent).returncode == 0
+    return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=_die_with_parent, check=False).returncode == 0
 
 
 def _die_with_parent() -> None:

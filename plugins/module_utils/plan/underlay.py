@@ -69,4 +69,3 @@ def pod_mtu(state: ClusterState, version: int) -> int:
 
 def _has(node: Node, version: int) -> bool:
     return any((":" in address) == (version == 6) for address in node.transport.addresses)
-

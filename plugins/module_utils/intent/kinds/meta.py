@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Mapping, Optional
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 """The label with its own name that the API server puts on every namespace."""
@@ -29,5 +29,5 @@ class Namespace(Meta):
     """A v1 Namespace; it always has the label kubernetes.io/metadata.name."""
 
     @classmethod
-    def named(cls, name: str, labels: Mapping[str, str] = {}, annotations: Mapping[str, str] = {}) -> Namespace:
-        return cls("", name, {**labels, NAME_LABEL: name}, annotations)
+    def named(cls, name: str, labels: Optional[Mapping[str, str]] = None, annotations: Optional[Mapping[str, str]] = None) -> Namespace:
+        return cls("", name, {**(labels or {}), NAME_LABEL: name}, annotations or {})

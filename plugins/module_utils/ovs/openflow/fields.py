@@ -126,7 +126,8 @@ def _fields() -> dict[str, Field]:
     for order, (name, bits, kind, oxm, nxm, code_name) in enumerate(_TABLE):
         size = 4 if name == "ipv6_label" else (bits + 7) // 8
         oxm, nxm = oxm or nxm, nxm or oxm
-        assert oxm and nxm
+        if not (oxm and nxm):
+            raise AssertionError(f"field {name} has neither code")
         fields[name] = Field(name, bits, size, kind, _header(oxm, size), _header(nxm, size), code_name, order)
     return fields
 

@@ -151,7 +151,7 @@ class _Reader:
             expected, right = f"one of {', '.join(column.choices)}", given in column.choices
         elif column.atom is int:
             expected = f"a whole number from {column.minimum}" + (f" to {column.maximum}" if column.maximum is not None else "")
-            right = type(given) is int and given >= column.minimum and (column.maximum is None or given <= column.maximum)
+            right = isinstance(given, int) and not isinstance(given, bool) and given >= column.minimum and (column.maximum is None or given <= column.maximum)
         else:
             expected = expected or "a string"
             right = isinstance(given, str) and (column.pattern is None or bool(column.pattern.fullmatch(given)))

@@ -67,8 +67,8 @@ def target(want: WantedSwitch, have: Switch, gone: Removal, state: str, owner: s
                 ports[port.name] = left.ports[port.name]
                 bridges[str(source)] = left._replace(ports={name: item for name, item in left.ports.items() if name != port.name})
             ports[port.name] = _port(port, ports.get(port.name), owner)
-        bridges[wanted.name] = bridge._replace(values=merged("Bridge", bridge.values, wanted.values), ports=ports,
-                                       flow_tables=_flow_tables(wanted, bridge.flow_tables, owner))
+        flow_tables = _flow_tables(wanted, bridge.flow_tables, owner)
+        bridges[wanted.name] = bridge._replace(values=merged("Bridge", bridge.values, wanted.values), ports=ports, flow_tables=flow_tables)
     return have._replace(values=merged("Open_vSwitch", have.values, want.values), bridges=bridges)
 
 
