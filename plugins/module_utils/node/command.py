@@ -1,24 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the engine's zipapp does on a node: the CNI plugin where a runtime calls it, else a command by its name."""
+"""The engine's command line, on a node as a zipapp: the CNI plugin where a runtime calls it, else a command by its name."""
 from __future__ import annotations
 
 import os
 import sys
-from typing import Sequence
+from typing import Optional, Sequence
 
 from ..errors import SluiceError
 
-USAGE = "usage: sluice.pyz restore | run-pod POD | clear-pod POD | standin NAME [TCP/PORT | UDP/PORT]... | version"
+USAGE = """\
+usage: sluice COMMAND
+
+Commands on a node:
+  restore                               put back this node's host settings, flows and pods' flows
+  run-pod POD                           become the process that runs the pod's container
+  clear-pod POD                         remove what is left of the pod's container and of its attachment
+  standin NAME [TCP/PORT | UDP/PORT]... answer on these ports in place of an image that cannot be pulled
+
+Commands anywhere:
+  version                               print Sluice's version
+  help                                  print this
+
+With CNI_COMMAND set it is the CNI plugin, as container runtimes call it.
+Playbooks do all else: ansible-playbook -i INVENTORY sluice.fabric.site"""
 
 
-def main(arguments: Sequence[str]) -> int:
-    """The exit status of one run."""
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """The exit status of one run; without ``arguments``, of the process' own."""
     # Each branch imports its own: a CNI call must not wait for what only the commands need.
     if "CNI_COMMAND" in os.environ:
         from .cni.plugin import main as plugin
         return plugin(os.environ, sys.stdin, sys.stdout)
     try:
-        return _command(arguments)
+        return _command(sys.argv[1:] if arguments is None else arguments)
     except SluiceError as error:
         print(error, file=sys.stderr)
         return 1
@@ -41,6 +55,8 @@ def _command(arguments: Sequence[str]) -> int:
     elif (command, count) == ("version", 0):
         from .. import __version__
         print(__version__)
+    elif (command, count) in (("help", 0), ("--help", 0), ("-h", 0)):
+        print(USAGE)
     else:
         print(USAGE, file=sys.stderr)
         return 2

@@ -39,3 +39,9 @@ def test_it_runs_with_the_nodes_python(tmp_path: Path) -> None:
     assert subprocess.run([file, "version"], capture_output=True, text=True, check=True).stdout == f"{sluice.__version__}\n"
     unknown = subprocess.run([file, "reboot"], capture_output=True, text=True, check=False)
     assert unknown.returncode == 2 and unknown.stderr.startswith("usage:")
+    for arguments in ([], ["version", "now"], ["run-pod"]):
+        wrong = subprocess.run([file, *arguments], capture_output=True, text=True, check=False)
+        assert (wrong.returncode, wrong.stdout, wrong.stderr) == (2, "", unknown.stderr)
+    for asked in ("help", "--help", "-h"):
+        helped = subprocess.run([file, asked], capture_output=True, text=True, check=True)
+        assert (helped.stdout, helped.stderr) == (unknown.stderr, "")
