@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: host
-short_description: Make sysctl, links, routes, neighbours, nftables, files and units of a node what a program says
+short_description: Make sysctl, links, routes, neighbours, firewalls, files and units of a node what a program says
 version_added: 0.1.0
 description:
   - Makes all that a node has to be beside Open vSwitch in one module execution. Reads what is there, changes only what differs, reads
@@ -18,14 +18,20 @@ description:
     whose C(addresses) are empty.
   - Addresses that move from one link to another are added there before they are removed here, so connections last.
   - A run that fails half-way puts back what was there, files included.
+  - Packets have to pass every firewall of a host. So ufw and firewalld, where they are active, are given the openings of the section
+    C(firewall) in their own configuration, which reloads and reboots keep. firewalld is reloaded when these change; connections last,
+    but what somebody told firewalld without C(--permanent) is lost by that.
+  - Other nftables tables (iptables-nft's among them) are left alone. If a chain of theirs at the hook input or forward has policy drop
+    and lacks a rule for the openings, a warning names the chain and the rule.
   - What was there before the first run is kept on the node in C(/var/lib/sluice/host-before.json). O(state=absent) puts it back.
 author: Sluice contributors (@sluice)
 requirements:
   - iproute2 on the node, nftables where the section C(nftables) is not empty, systemd where the section C(units) is not empty
+  - firewalld 0.9, or ufw 0.36, where these are active and the section C(firewall) is not empty
 options:
   config:
     description:
-      - The sections C(sysctl), C(links), C(routes), C(neighbours), C(nftables), C(files) and C(units), each of which may be missing.
+      - The sections C(sysctl), C(links), C(routes), C(neighbours), C(nftables), C(firewall), C(files) and C(units), each of which may be missing.
         Mistakes are all reported at once, each with its path, before anything is touched.
       - C(sysctl) maps names to values. They are set now, and at every boot by C(/etc/sysctl.d/90-sluice.conf).
       - C(links) is a list of mappings with C(name), and what is managed of C(mac), C(mtu), C(addresses) and C(up). C(addresses) is the
@@ -36,6 +42,9 @@ options:
       - C(neighbours) is a list of mappings with C(address), C(mac) and C(device). They become permanent entries.
       - C(nftables) maps tables (C(inet sluice); C(sluice) alone is the same) to their text without the wrapper. A table is replaced in
         one transaction if it is to be another, or if somebody changed it.
+      - C(firewall) has what other firewalls have to let pass. C(ports) is a list of mappings with C(protocol) (C(udp), C(tcp) or
+        C(gre)), C(port) for the first two, C(interface), and C(address), the host's address to which the packets go; firewalld goes
+        by the address alone. C(interfaces) is a list of interfaces of which everything passes, in, out and forwarded.
       - C(files) maps absolute paths to mappings with C(content) and optionally C(mode) (C("0644")). The owner is root, missing
         directories are made. Contents are shown in the diff, so this is no place for secrets.
       - C(units) maps systemd units to mappings with C(enabled) and C(started). systemd reads units again when their files change, and
@@ -90,6 +99,10 @@ EXAMPLES = r"""
             type nat hook postrouting priority srcnat; policy accept;
             ip saddr 10.10.0.0/24 ip daddr != 10.10.0.0/16 masquerade
           }
+      firewall:
+        ports:
+          - {protocol: udp, port: 6081, interface: eth1, address: 192.168.77.11}
+        interfaces: [sluice-gw0]
 
 - name: The host as it was before Sluice
   sluice.fabric.host:
@@ -129,6 +142,8 @@ def main() -> None:
             result = absent(given["config"], check=module.check_mode)
     except SluiceError as error:
         module.fail_json(msg=str(error))
+    for warning in result.warnings:
+        module.warn(warning)
     module.exit_json(changed=result.changed, actions=result.actions, diff=result.diff)
 
 

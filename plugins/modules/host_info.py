@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: host_info
-short_description: Read sysctl, links, routes, neighbours, nftables, files and units of a node
+short_description: Read sysctl, links, routes, neighbours, firewalls, files and units of a node
 version_added: 0.1.0
 description:
   - The twin of M(sluice.fabric.host). Reads what is there under the names in a configuration, and says what
@@ -49,6 +49,7 @@ RETURN = r"""
 config:
   description:
     - What was found, in the shape and with the sections of the option O(config); null for what is not there. Links are listed whole.
+    - C(firewall) has what each active firewall manager is to be told, and whether it has been; it is empty where none is active.
   returned: success
   type: dict
   sample:

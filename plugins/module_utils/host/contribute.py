@@ -7,7 +7,8 @@ from typing import Any
 from ..compile.fabric import Fabric
 from ..intent.state import Node
 from ..node.units import NODE_UNIT, NODE_UNIT_FILE, NODE_UNIT_TEXT
-from .settings import gateway_link, nftables, peer_routes, sysctl, transport_links, transport_routes, tunnel_routes
+from ..plan.underlay import endpoint_address
+from .settings import firewall, gateway_link, nftables, peer_routes, sysctl, transport_links, transport_routes, tunnel_routes
 
 
 def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
@@ -23,6 +24,7 @@ def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
         "links": [*transport_links(node), gateway_link(node)],
         "routes": routes,
         "nftables": nftables(node, cluster.pod_cidrs, cluster.masquerade),
+        "firewall": firewall(node, cluster.tunnel_type if fabric.has_tunnels else "", endpoint_address(node, fabric.underlay)),
         # Enabled and not started: what it would do is what the run that enables it does.
         "files": {NODE_UNIT_FILE: {"content": NODE_UNIT_TEXT}},
         "units": {NODE_UNIT: {"enabled": True}},

@@ -10,6 +10,13 @@ from ..pipeline.tables import PEER_NEXT_HOP
 from ..plan.addresses import GATEWAY, TRANSPORT_BRIDGE, gateway_address
 from .nftables import forward_rules, kernel_bypass_rules, masquerade_rules
 
+_TUNNEL_PORT: dict[str, dict[str, Any]] = {
+    "geneve": {"protocol": "udp", "port": 6081},
+    "vxlan": {"protocol": "udp", "port": 4789},
+    "gre": {"protocol": "gre"},
+}
+"""RFC 8926 section 3.3, RFC 7348 section 5, RFC 2784. They are Open vSwitch's defaults too (ovs-vswitchd.conf.db(5), dst_port)."""
+
 
 def gateway_link(node: Node) -> dict[str, Any]:
     """The node's own interface in the pod network; its MTU and MAC are the bridge's to set (:mod:`..compile.switch`)."""
@@ -65,6 +72,15 @@ def sysctl(node: Node) -> dict[str, str]:
         settings["net.ipv6.conf.all.forwarding"] = "1"
         settings[f"net.ipv6.conf.{node.transport.interface}.accept_ra"] = "0" if node.datapath == "netdev" else "2"
     return settings
+
+
+def firewall(node: Node, tunnel_type: str, address: str) -> dict[str, Any]:
+    """What other firewalls of the host have to let pass: the tunnels' packets to ``address``, unless ``tunnel_type`` is empty, and
+    all that the pod network and the host exchange, which the bridge judges. The userspace datapath takes its tunnels' packets before the
+    kernel's firewall sees them (:func:`.nftables.kernel_bypass_rules`)."""
+    opening = {"interface": node.transport.interface, "address": address}
+    ports = [{**_TUNNEL_PORT[tunnel_type], **opening}] if tunnel_type and node.datapath != "netdev" else []
+    return {"ports": ports, "interfaces": [GATEWAY]}
 
 
 def nftables(node: Node, cluster_cidrs: Sequence[str], masquerade: bool) -> dict[str, str]:

@@ -116,5 +116,5 @@ def _host(program: Path, wait: float) -> str:
     config = _read_json(program / "host.json")
     if not isinstance(config, dict):
         raise SluiceError(f"{program / 'host.json'} is not a mapping; apply the node's program again")
-    network = {section: value for section, value in config.items() if section not in ("files", "units")}
+    network = {section: value for section, value in config.items() if section not in ("firewall", "files", "units")}
     return f"{len(present(network, check=False, wait=wait, remember=False).actions)} changed"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ...errors import SluiceError
 from .. import iproute, nft
-from . import files, record, units
+from . import files, firewall, foreign, record, units
 from .announce import announce
 from .describe import diff
 from .model import RECORD_FILE, SYSCTL_FILE, Host, Link
@@ -23,11 +23,13 @@ _PASSES = 3
 
 @dataclass(frozen=True)
 class Result:
-    """``actions``: a line each; ``diff``: entries as Ansible has them. Both are the same in a dry run and in the run that follows."""
+    """``actions``: a line each; ``diff``: entries as Ansible has them; ``warnings``: what is left to people.
+    All are the same in a dry run and in the run that follows."""
 
     changed: bool
     actions: list[str]
     diff: list[dict[str, str]]
+    warnings: list[str] = field(default_factory=list)
 
 
 def wait_for_links(names: list[str], seconds: float) -> None:
@@ -74,6 +76,7 @@ def _apply(todo: Plan, root: Path) -> None:
         text = todo.nftables[table]
         if text is not None:
             nft.replace(table, text)
+    firewall.change(todo.firewall, todo.files)
     for key in sysctl_order(todo.sysctl):
         _write_sysctl(key, todo.sysctl[key])
     iproute.change(todo.ip_add)
@@ -153,6 +156,8 @@ def present(config: Any, *, check: bool, root: Path = Path("/"), wait: float = 5
     if "sysctl" in sections and remember:
         wanted = replace(wanted, files={**wanted.files, SYSCTL_FILE: sysctl_file(wanted.sysctl)})
     known = (record.load(root) if remember else None) or record.Record()
+    managers = firewall.active(root) if "firewall" in sections else frozenset()
+    wanted = firewall.with_openings(wanted, managers, root, known.host)
     if not check:
         wait_for_links(sorted(wanted.links), wait)
     want = record.with_restored(wanted, known, sections) if remember else wanted
@@ -169,7 +174,8 @@ def present(config: Any, *, check: bool, root: Path = Path("/"), wait: float = 5
             _apply_or_reverse(want, have, todo, root)
         if remember:
             _save_if_new(root, record.without_restored(known, want, wanted))
-    return Result(bool(todo), todo.actions(), diff(want, have))
+    warnings = [] if wanted.openings is None else foreign.warnings(wanted.openings, managers)
+    return Result(bool(todo), todo.actions(), diff(want, have), warnings)
 
 
 def absent(config: Any, *, check: bool, root: Path = Path("/")) -> Result:
@@ -185,6 +191,8 @@ def absent(config: Any, *, check: bool, root: Path = Path("/")) -> Result:
         nftables=dict.fromkeys(named.nftables, None) if known is None else nothing,
         files=dict.fromkeys((*named.files, SYSCTL_FILE), None) if known is None else nothing,
     )
+    if known is None:
+        base = firewall.without_openings(replace(base, openings=named.openings), root)
     want = record.with_restored(base, known or record.Record(), frozenset(SECTIONS))
     have = read(want, root)
     want = _without_gone_links(want, have)

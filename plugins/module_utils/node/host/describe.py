@@ -2,6 +2,7 @@
 """Before and after, for people: the same text whether it was done or only predicted."""
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Mapping, Optional
 
 from ..nft import is_current, normal, unmarked
@@ -43,6 +44,7 @@ def _lines(host: Host, want: Host, others: Mapping[str, frozenset[object]]) -> s
         lines += [f"route {route_line(route)}" for route in host.routes or () if route.protocol == PROTOCOL or route in others["routes"]]
     for name in sorted(want.nftables):
         lines += _table(name, host.nftables.get(name))
+    lines += [f"firewall {statement}" for statement in sorted(want.firewall) if host.firewall.get(statement)]
     for name in sorted(want.units):
         unit = want.units[name]
         lines += [] if unit is None else _unit(name, host.units.get(name), unit)
@@ -63,7 +65,7 @@ def diff(want: Host, have: Host) -> list[dict[str, str]]:
     # A table that is as asked for is shown as asked for on both sides: the kernel's way of writing it is no difference.
     tables = {name: text if text is not None and is_current(have.nftables.get(name), text) else have.nftables.get(name)
               for name, text in want.nftables.items()}
-    before = Host(have.sysctl, have.links, have.routes, have.neighbours, tables, have.files, have.units)
+    before = replace(have, nftables=tables)
     entries = []
     texts = _lines(before, want, others), _lines(want, want, others)
     if texts[0] != texts[1]:

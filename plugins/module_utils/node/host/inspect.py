@@ -9,6 +9,7 @@ from typing import Any, Optional
 
 from ...errors import SluiceError
 from ..nft import unmarked
+from . import firewall
 from .model import PROTOCOL, Host, Link, Neighbour, Route
 from .parse import SECTIONS, parse
 from .plan import plan
@@ -49,6 +50,8 @@ def inspect(config: Any, root: Path = Path("/")) -> Finding:
     :raises SluiceError: something cannot be read
     """
     want, sections = parse(config)
+    if "firewall" in sections:
+        want = firewall.with_openings(want, firewall.active(root), root, Host())
     have = read(want, root)
     found = _config(have)
     return Finding({section: found[section] for section in SECTIONS if section in sections}, plan(want, have).actions())
@@ -61,6 +64,7 @@ def _config(have: Host) -> dict[str, Any]:
         "routes": [_route(route) for route in have.routes or () if route.protocol == PROTOCOL],
         "neighbours": [_neighbour(entry) for entry in have.neighbours or () if entry.protocol == PROTOCOL],
         "nftables": {name: None if text is None else unmarked(text) for name, text in have.nftables.items()},
+        "firewall": dict(have.firewall),
         "files": {path: None if file is None else {"content": file.content.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
                                                    "mode": f"{file.mode:04o}"} for path, file in have.files.items()},
         "units": {name: None if unit is None else {"enabled": unit.enabled, "started": unit.started} for name, unit in have.units.items()},

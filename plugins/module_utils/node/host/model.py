@@ -13,6 +13,9 @@ PROTOCOL_RA = 9
 
 SYSCTL_FILE = "/etc/sysctl.d/90-sluice.conf"
 RECORD_FILE = "/var/lib/sluice/host-before.json"
+FIREWALLD_ZONE = "/etc/firewalld/zones/sluice.xml"
+FIREWALLD_POLICIES = {way: f"/etc/firewalld/policies/sluice-{way}.xml" for way in ("in", "out", "tunnel")}
+FIREWALLD_FILES = frozenset({FIREWALLD_ZONE, *FIREWALLD_POLICIES.values()})
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,27 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Port:
+    """Packets to one of the host's addresses that come in by one interface."""
+
+    protocol: str
+    """udp | tcp | gre"""
+    interface: str
+    address: str
+    port: int = 0
+    """0: the protocol has none."""
+
+
+@dataclass(frozen=True)
+class Openings:
+    """What firewalls have to let pass."""
+
+    ports: tuple[Port, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    """All that comes in or goes out by them, the host's own or forwarded."""
+
+
+@dataclass(frozen=True)
 class Host:
     """A host's state. What is read has None for a name that is not there; what is wanted has None for a name that has to go.
 
@@ -92,6 +116,10 @@ class Host:
     """``<family> <name>`` of a table: its text without the wrapper."""
     files: Mapping[str, Optional[File]] = field(default_factory=dict)
     units: Mapping[str, Optional[Unit]] = field(default_factory=dict)
+    openings: Optional[Openings] = None
+    """Only ever wanted; what they mean on this host is in ``firewall`` and ``files`` (:mod:`.firewall`)."""
+    firewall: Mapping[str, bool] = field(default_factory=dict)
+    """``<manager> <statement>``: whether it is so."""
 
     @property
     def stripped(self) -> frozenset[str]:

@@ -8,11 +8,29 @@ from typing import Any, Callable, Mapping, Optional, Sequence
 
 from ...errors import InputError, Problem
 from ..nft import MARKER_PREFIX
-from .model import SYSCTL_FILE, File, Host, Link, Neighbour, Route, Unit, canonical_interface, default_metric, version
+from .model import (
+    FIREWALLD_FILES,
+    SYSCTL_FILE,
+    File,
+    Host,
+    Link,
+    Neighbour,
+    Openings,
+    Port,
+    Route,
+    Unit,
+    canonical_interface,
+    default_metric,
+    version,
+)
 
-SECTIONS = ("sysctl", "links", "routes", "neighbours", "nftables", "files", "units")
+SECTIONS = ("sysctl", "links", "routes", "neighbours", "nftables", "firewall", "files", "units")
 
 _LINK_NAME = re.compile(r"[^\s/:%]{1,15}")
+# Narrower than the kernel's, as these go into the files and commands of others.
+_PLAIN_LINK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
+_PORT_PROTOCOLS = ("udp", "tcp")
+_PROTOCOLS = (*_PORT_PROTOCOLS, "gre")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _SYSCTL_KEY = re.compile(r"[A-Za-z0-9_-]+([./][^\s./=][^\s./=]*)+")
 _TABLE = re.compile(r"(inet |ip |ip6 |arp |bridge |netdev )?[A-Za-z][A-Za-z0-9_]{0,63}")
@@ -252,6 +270,41 @@ def _nftables(read: _Reader, value: Any) -> dict[str, Optional[str]]:
     return wanted
 
 
+def _protocol(value: Any) -> str:
+    if value not in _PROTOCOLS:
+        raise ValueError
+    return str(value)
+
+
+def _plain_name(value: Any) -> str:
+    return _matching(_PLAIN_LINK_NAME, value)
+
+
+def _openings(read: _Reader, value: Any) -> Openings:
+    entries = read.mapping("firewall", value, ("ports", "interfaces"))
+    ports, interfaces, seen = [], [], set()  # type: list[Port], list[str], set[Any]
+    for path, raw in read.items("firewall.ports", entries.get("ports", [])):
+        entry = read.mapping(path, raw, ("protocol", "port", "interface", "address"))
+        protocol = read.get(path, entry, "protocol", _protocol, f"one of {', '.join(_PROTOCOLS)}")
+        interface = read.get(path, entry, "interface", _plain_name, "an interface name")
+        address = read.get(path, entry, "address", _address, "the address of this host to which the packets go")
+        port = read.get(path, entry, "port", _number(1, 65535), "1 to 65535", 0)
+        if protocol is not None and (protocol in _PORT_PROTOCOLS) != bool(port):
+            read.refuse(f"{path}.port", f"{'is missing' if not port else 'is given'} for {protocol}", "a port for udp and tcp, none for others")
+        if None not in (protocol, interface, address):
+            opening = Port(protocol, interface, address, port)
+            read.unique(path, opening, seen, f"{protocol} {port or ''}".strip())
+            ports.append(opening)
+    for path, text in read.items("firewall.interfaces", entries.get("interfaces", [])):
+        name = _convert(_plain_name, text)
+        if name is None:
+            read.refuse(path, f"{text!r} is not valid", "an interface name")
+        else:
+            read.unique(path, name, seen, name)
+            interfaces.append(name)
+    return Openings(tuple(ports), tuple(interfaces))
+
+
 def _files(read: _Reader, value: Any) -> dict[str, Optional[File]]:
     wanted: dict[str, Optional[File]] = {}
     for name, raw in read.mapping("files", value).items():
@@ -261,6 +314,8 @@ def _files(read: _Reader, value: Any) -> dict[str, Optional[File]]:
             read.refuse(path, "is not the path of a file", "an absolute path without . and ..")
         if name == SYSCTL_FILE:
             read.refuse(path, "is written from the section sysctl", "the settings there")
+        if name in FIREWALLD_FILES:
+            read.refuse(path, "is written from the section firewall", "the openings there")
         content = read.get(path, entry, "content", _text, "text")
         mode = read.get(path, entry, "mode", _mode, 'octal digits as text, such as "0644"', 0o644)
         if content is not None:
@@ -301,6 +356,7 @@ def parse(config: Any) -> tuple[Host, frozenset[str]]:
         nftables=_nftables(read, given.get("nftables", {})),
         files=_files(read, given.get("files", {})),
         units=_units(read, given.get("units", {})),
+        openings=_openings(read, given["firewall"]) if "firewall" in given else None,
     )
     if read.problems:
         raise InputError(read.problems)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Mapping, Optional
 
 from ..nft import is_current
+from . import firewall
 from .model import PROTOCOL, PROTOCOL_RA, File, Host, Link, Neighbour, Route, Unit, version
 
 
@@ -21,9 +22,10 @@ class Plan:
     nftables: Mapping[str, Optional[str]] = field(default_factory=dict)
     files: Mapping[str, Optional[File]] = field(default_factory=dict)
     units: Mapping[str, Unit] = field(default_factory=dict)
+    firewall: Mapping[str, bool] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.sysctl or self.ip_add or self.ip_remove or self.nftables or self.files or self.units)
+        return bool(self.sysctl or self.ip_add or self.ip_remove or self.nftables or self.files or self.units or self.firewall)
 
     def actions(self) -> list[str]:
         """One line an action, for people, in order of apply."""
@@ -32,6 +34,7 @@ class Plan:
         lines += [f"systemctl disable {name}" for name, unit in units if unit.enabled is False]
         lines += [f"{'remove' if self.files[path] is None else 'write'} {path}" for path in sorted(self.files)]
         lines += [f"nft replace table {name}" for name in sorted(self.nftables) if self.nftables[name] is not None]
+        lines += [firewall.action(statement, self.firewall[statement]) for statement in sorted(self.firewall)]
         lines += [f"sysctl {key}={self.sysctl[key]}" for key in sysctl_order(self.sysctl)]
         lines += [f"ip {line}" for line in self.ip_add + self.ip_remove]
         lines += [f"nft delete table {name}" for name in sorted(self.nftables) if self.nftables[name] is None]
@@ -142,6 +145,7 @@ def plan(want: Host, have: Host) -> Plan:
                   if (have.nftables.get(name) is not None if text is None else not is_current(have.nftables.get(name), text))},
         files={path: file for path, file in want.files.items() if have.files.get(path) != file},
         units={name: unit for name, unit in units.items() if unit != Unit()},
+        firewall={statement: wanted for statement, wanted in want.firewall.items() if have.firewall.get(statement, False) != wanted},
     )
 
 
@@ -167,6 +171,7 @@ def prior(want: Host, have: Host) -> Host:
         nftables={name: have.nftables.get(name) for name in want.nftables},
         files={path: have.files.get(path) for path in want.files},
         units={name: have.units.get(name) for name in want.units},
+        firewall={statement: have.firewall.get(statement, False) for statement in want.firewall},
     )
 
 

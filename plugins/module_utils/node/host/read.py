@@ -8,7 +8,7 @@ from typing import Any, Mapping, Optional
 
 from ...errors import SluiceError
 from .. import iproute, nft
-from . import files, units
+from . import files, firewall, units
 from .model import PROTOCOL_KERNEL, Host, Link, Neighbour, Route, default_metric
 
 _SCOPE_GLOBAL = "0"
@@ -89,4 +89,5 @@ def read(want: Host, root: Path) -> Host:
         nftables={name: nft.body(name) for name in want.nftables},
         files={path: files.read(root, path) for path in want.files},
         units=units.read(want.units),
+        firewall=firewall.read(want.firewall, root),
     )

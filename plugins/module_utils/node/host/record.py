@@ -9,7 +9,7 @@ from typing import Any, Mapping, Optional, TypeVar
 
 from ...errors import SluiceError
 from . import files
-from .model import RECORD_FILE, SYSCTL_FILE, File, Host, Link, Neighbour, Route, Unit
+from .model import FIREWALLD_FILES, RECORD_FILE, SYSCTL_FILE, File, Host, Link, Neighbour, Route, Unit
 
 Value = TypeVar("Value")
 
@@ -43,6 +43,7 @@ def load(root: Path) -> Optional[Record]:
                 nftables=host["nftables"],
                 files={path: _entry(File, value) for path, value in host["files"].items()},
                 units={name: _entry(Unit, value) for name, value in host["units"].items()},
+                firewall=host.get("firewall", {}),
             ),
             tuple(raw["directories"]),
         )
@@ -76,6 +77,7 @@ def merged(old: Record, found: Host, directories: list[str]) -> Record:
         nftables={**found.nftables, **old.host.nftables},
         files={**found.files, **old.host.files},
         units={**found.units, **old.host.units},
+        firewall={**found.firewall, **old.host.firewall},
     )
     return Record(host, tuple(sorted({*old.directories, *directories})))
 
@@ -94,12 +96,16 @@ def _gone_units(units: Mapping[str, Optional[Unit]]) -> dict[str, Optional[Unit]
     return {name: unit or Unit(False, False) for name, unit in units.items()}
 
 
+def _section(path: str) -> str:
+    """The section to which a file belongs: some sections are made by files too."""
+    return "sysctl" if path == SYSCTL_FILE else "firewall" if path in FIREWALLD_FILES else "files"
+
+
 def with_restored(want: Host, record: Record, sections: frozenset[str]) -> Host:
     """``want``, and in the managed sections what was there before in place of what Sluice once managed and ``want`` names no more."""
     old = record.host
     stripped, keys = want.stripped, {route.key for route in want.routes or ()}
-    # The file that makes sysctls persistent belongs to the section sysctl.
-    old_files = {path: file for path, file in old.files.items() if ("sysctl" if path == SYSCTL_FILE else "files") in sections}
+    old_files = {path: file for path, file in old.files.items() if _section(path) in sections}
     taken = {entry.key for entry in want.neighbours or ()}
     return replace(
         want,
@@ -112,6 +118,7 @@ def with_restored(want: Host, record: Record, sections: frozenset[str]) -> Host:
         nftables={**(old.nftables if "nftables" in sections else {}), **want.nftables},
         files={**old_files, **want.files},
         units={**(_gone_units(_left(old.units, want.units)) if "units" in sections else {}), **want.units},
+        firewall={**(old.firewall if "firewall" in sections else {}), **want.firewall},
     )
 
 
@@ -129,4 +136,5 @@ def without_restored(record: Record, restored: Host, want: Host) -> Record:
         nftables=kept(old.nftables, restored.nftables, want.nftables),
         files=kept(old.files, restored.files, want.files),
         units=kept(old.units, restored.units, want.units),
+        firewall=kept(old.firewall, restored.firewall, want.firewall),
     ))
