@@ -8,11 +8,11 @@ from types import TracebackType
 
 from fabric.fabric_lab import FabricLab
 
-INTERVAL = "0.02"
+INTERVAL = "0.05"
 
 
 class Pings:
-    """From several pods to pods on their own node and on others, over IPv4 and IPv6, 50 packets a second each.
+    """From several pods to pods on their own node and on others, over IPv4 and IPv6, 20 packets a second each.
 
     ``lost``, once ended: what was sent and not answered, by path.
     """
