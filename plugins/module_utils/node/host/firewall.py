@@ -64,9 +64,14 @@ def change(statements: Mapping[str, bool], changed_files: Collection[str]) -> No
         firewalld.reload()
 
 
+def recorded(statements: Mapping[str, bool]) -> dict[str, bool]:
+    """Those that have to be taken back: what firewalld has in effect follows from its files."""
+    return {text: value for text, value in statements.items() if text.partition(" ")[0] != "firewalld"}
+
+
 def action(statement: str, wanted: bool) -> str:
     """What is done, for people."""
     manager, _, text = statement.partition(" ")
     if manager == "ufw":
         return " ".join(ufw.command(text, wanted))
-    return f"firewall-cmd --reload: {text} {'in' if wanted else 'not in'} zone {firewalld.ZONE}"
+    return f"firewall-cmd --reload: {text} in zone {firewalld.ZONE}"

@@ -171,7 +171,7 @@ def prior(want: Host, have: Host) -> Host:
         nftables={name: have.nftables.get(name) for name in want.nftables},
         files={path: have.files.get(path) for path in want.files},
         units={name: have.units.get(name) for name in want.units},
-        firewall={statement: have.firewall.get(statement, False) for statement in want.firewall},
+        firewall=firewall.recorded({statement: have.firewall.get(statement, False) for statement in want.firewall}),
     )
 
 

@@ -63,8 +63,8 @@ def _tuples(rule: str) -> dict[int, str]:
 
 def read(want: Mapping[str, bool], root: Path) -> dict[str, bool]:
     """Whether the rules are there: for a rule that has to go, in any IP version; for another, in all that ufw filters."""
-    if not want:
-        return {}
+    if not is_installed(root):
+        return dict.fromkeys(want, False)
     there = {number: set(_TUPLE.findall(_text(root, file))) for number, file in _RULES.items()}
     filtered = (4, 6) if _setting(root, "etc/default/ufw", "IPV6") else (4,)
     found = {}
@@ -86,9 +86,6 @@ def change(rules_: Mapping[str, bool]) -> None:
     """:raises SluiceError: ufw refuses a rule"""
     for rule in sorted(rules_):
         words = command(rule, rules_[rule])
-        try:
-            result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=ENVIRONMENT, check=False)
-        except FileNotFoundError as error:
-            raise SluiceError("the command `ufw` is gone, and its files are there; install the package ufw again, or purge it") from error
+        result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=ENVIRONMENT, check=False)
         if result.returncode:
             raise SluiceError(f"`{' '.join(words)}` failed: {result.stderr.strip() or result.stdout.strip()}")
