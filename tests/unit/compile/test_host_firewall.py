@@ -2,10 +2,13 @@
 """Which openings a node asks other firewalls for."""
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
 from sluice.compile.fabric import Fabric
 from sluice.host.contribute import host_program
 from states import cluster_state
