@@ -30,7 +30,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        _, arguments = self.validate_argument_spec({"facts_variable": {"type": "str", "default": "node_facts_result"}})
+        _validation, arguments = self.validate_argument_spec({"facts_variable": {"type": "str", "default": "node_facts_result"}})
         hosts = {name: _host(variables["hostvars"][name], arguments["facts_variable"]) for name in variables["groups"].get(GROUP, ())}
         base_dir = variables.get("inventory_dir") or Path.cwd()
         cluster_vars = hosts[min(hosts)]["vars"] if hosts else {}

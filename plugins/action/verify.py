@@ -33,7 +33,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec(ARGUMENTS)
+        _validation, arguments = self.validate_argument_spec(ARGUMENTS)
         hostvars = (task_vars or {})["hostvars"]
         options = Options(arguments["ports"], tuple(arguments["outside"]))
         try:

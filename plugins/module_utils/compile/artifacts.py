@@ -63,5 +63,5 @@ def write_files(files: Mapping[Path, str], obsolete: Iterable[Path] = ()) -> Non
     except OSError as error:
         raise SluiceError(f"{path}: could not be written, and nothing was changed on any node: {error.strerror}") from error
     finally:
-        for temporary, _ in written:
+        for temporary, _path in written:
             temporary.unlink(missing_ok=True)

@@ -79,7 +79,7 @@ class Echo:
             return
         if self._family == socket.AF_INET:
             data = data[(data[0] & 0xf) * 4:]
-        kind, _, _, identifier, sequence = _HEADER.unpack_from(data)
+        kind, _code, _checksum, identifier, sequence = _HEADER.unpack_from(data)
         waiting = self._waiting.get(sequence)
         if (kind, identifier) == (_REPLY[self._family], self._identifier) and waiting and not waiting.done():
             waiting.set_result(None)

@@ -113,7 +113,7 @@ class _Prober:
             return Answer(NO_SOURCE)
         silent: Optional[Answer] = None
         async with self._limit:
-            for _ in range(self._tries):
+            for _try in range(self._tries):
                 started = time.monotonic()
                 try:
                     seen = await asyncio.wait_for(self._attempts[probe.protocol](probe), self._seconds)

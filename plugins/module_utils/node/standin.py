@@ -19,14 +19,14 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     selector = selectors.DefaultSelector()
     for port in ports:
-        protocol, _, number = port.partition("/")
+        protocol, _separator, number = port.partition("/")
         if protocol not in ("TCP", "UDP"):
             print(f"{name}: the stand-in does not serve {port}", flush=True)
             continue
         for family in (socket.AF_INET, socket.AF_INET6):
             _listen(selector, family, protocol, int(number), name)
     while True:
-        for key, _ in selector.select():
+        for key, _events in selector.select():
             serve: Callable[[], None] = key.data
             try:
                 serve()
@@ -56,5 +56,5 @@ def _answer_stream(server: socket.socket, name: str) -> None:
 
 
 def _answer_datagram(server: socket.socket, name: str) -> None:
-    _, peer = server.recvfrom(DATAGRAM_MAX)
+    _request, peer = server.recvfrom(DATAGRAM_MAX)
     server.sendto(f"{name} {peer[0]}\n".encode(), peer)

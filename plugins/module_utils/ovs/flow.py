@@ -68,7 +68,7 @@ def parse_flow(line: str) -> Flow:
     match: list[str] = []
     flags: list[str] = []
     for token in split_tokens(head):
-        key, _, value = token.partition("=")
+        key, _separator, value = token.partition("=")
         if key in _UNSIGNED:
             numbers[key] = _unsigned(key, value)
         elif key == "table":

@@ -225,7 +225,7 @@ def _subject(message: _Message, plan: Plan, renderer: Renderer) -> str:
 
 def _modify_meter(connection: Connection, command: int, identifier: int, meter: Meter, renderer: Renderer) -> None:
     body = encode_meter_mod(command, identifier, (0, b"") if command == METER_DELETE else meter)
-    errors = [reply for kind, _, reply in connection.exchange(
+    errors = [reply for kind, _xid, reply in connection.exchange(
         HEADER.pack(VERSION, METER_MOD, 8 + len(body), connection.next_xid()) + body) if kind == 1]
     if errors:
         raise SluiceError(f"the switch refused {renderer.meter(identifier, meter)}: {describe_error(errors[0])}")

@@ -142,8 +142,8 @@ class Connection:
 
 
 def _connect(remote: str) -> socket.socket:
-    method, _, rest = remote.partition(":")
-    host, _, port = rest.rpartition(":")
+    method, _separator, rest = remote.partition(":")
+    host, _separator, port = rest.rpartition(":")
     if method == "unix" and rest:
         return _connect_unix(remote, rest)
     if method == "tcp" and host and port.isdigit():

@@ -62,8 +62,8 @@ def read_fabric(directory: Path) -> Fabric:
         raise InputError(problems)
     return Fabric(
         pods=tuple(_pod(pod, node, cni) for node, (pods, cni) in read.items() for pod in sorted(pods, key=_key)),
-        nodes=tuple(Place(node, node, tuple(cni["gateways"]), (), "node") for node, (_, cni) in read.items()),
-        mtus={node: cni["mtu"] for node, (_, cni) in read.items()})
+        nodes=tuple(Place(node, node, tuple(cni["gateways"]), (), "node") for node, (_pods, cni) in read.items()),
+        mtus={node: cni["mtu"] for node, (_pods, cni) in read.items()})
 
 
 def _pod(pod: Mapping[str, Any], node: str, cni: Mapping[str, Any]) -> Place:
@@ -71,7 +71,7 @@ def _pod(pod: Mapping[str, Any], node: str, cni: Mapping[str, Any]) -> Place:
     if pod["host_network"]:
         return Place(_key(pod), node, tuple(cni["gateways"]), ports, "host_pod")
     if not pod["ports"]:
-        protocol, _, number = DEFAULT_PORT.partition("/")
+        protocol, _separator, number = DEFAULT_PORT.partition("/")
         ports = (Port(protocol.lower(), int(number)),)
     return Place(_key(pod), node, tuple(pod["ips"]), ports, "pod")
 

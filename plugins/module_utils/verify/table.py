@@ -66,7 +66,7 @@ def _node_matrix(fabric: Fabric, verdicts: Sequence[Verdict], width: int) -> Lis
         cell = (verdict.check.node, node_of.get(verdict.check.probe.destination, "outside"))
         total[cell] = total.get(cell, 0) + 1
         good[cell] = good.get(cell, 0) + (not verdict.wrong)
-    columns = names + (["outside"] if any(column == "outside" for _, column in total) else [])
+    columns = names + (["outside"] if any(column == "outside" for _row, column in total) else [])
     cells = {(row, column): _fraction(good.get((row, column), 0), total.get((row, column), 0)) for row in names for column in columns}
     head = [f"{len(fabric.pods)} pods, summed up by node. Each cell: probes as expected, of all; {BAD} where they differ."]
     return head + _grid([("", names)], {name: name for name in names}, columns, {column: column for column in columns}, cells, width)
@@ -81,7 +81,7 @@ def _rows_by_node(fabric: Fabric, sources: Sequence[Place]) -> List[Tuple[str, L
 def _grid(groups: Sequence[Tuple[str, Sequence[str]]], labels: Mapping[str, str], columns: Sequence[str], titles: Mapping[str, str],
           cells: Mapping[Cell, str], width: int) -> List[str]:
     """Rows in groups; as many columns beside each other as fit, the others below."""
-    label_width = max(len(text) for text in [*labels.values(), *(title for title, _ in groups)])
+    label_width = max(len(text) for text in [*labels.values(), *(title for title, _rows in groups)])
     cell_width = max(len(text) for text in [*cells.values(), *(titles[column] for column in columns)])
     fitting = max(1, (width - label_width) // (cell_width + len(_GAP)))
     lines: List[str] = []
@@ -109,8 +109,8 @@ def _counts(fabric: Fabric, verdicts: Sequence[Verdict]) -> List[str]:
     rows = [(kind, [_fraction(good.get((kind, *column), 0), total.get((kind, *column), 0)) for column in columns])
             for kind in KINDS if any(key[0] == kind for key in total)]
     titles = [f"IPv{family} {protocol}" for family, protocol in columns]
-    label_width = max(len(label) for label in ["Probes", *(kind for kind, _ in rows)])
-    cell_width = max(map(len, [*titles, *(text for _, texts in rows for text in texts)]))
+    label_width = max(len(label) for label in ["Probes", *(kind for kind, _texts in rows)])
+    cell_width = max(map(len, [*titles, *(text for _kind, texts in rows for text in texts)]))
     return [_line(label.ljust(label_width), texts, cell_width) for label, texts in [("Probes", titles), *rows]]
 
 

@@ -43,7 +43,7 @@ def _judge(check: Check, answer: Answer | None, own: Mapping[Tuple[str, str], st
     if check.kind == TO_OUTSIDE:
         node_address = own.get((check.node, check.probe.address), "")
         return Verdict(check, answer, _wrong_client(answer.seen, node_address))
-    server, _, client = answer.seen.partition(" ")
+    server, _separator, client = answer.seen.partition(" ")
     if server != check.server:
         return Verdict(check, answer, f"expected an answer from {check.server}, got {answer.seen or 'none'}")
     return Verdict(check, answer, _wrong_client(client, check.client))

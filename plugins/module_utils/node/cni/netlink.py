@@ -103,7 +103,7 @@ class Netlink:
         while True:
             data = self._socket.recv(1 << 16)
             while len(data) >= _HEADER.size:
-                length, answer, _, sequence, _ = _HEADER.unpack_from(data)
+                length, answer, _flags, sequence, _port = _HEADER.unpack_from(data)
                 payload, data = data[_HEADER.size:length], data[_align(length):]
                 if sequence != self._sequence:
                     continue
@@ -117,7 +117,7 @@ class Netlink:
                 yield answer, payload
 
     def _do(self, kind: int, flags: int, body: bytes) -> None:
-        for _ in self._request(kind, flags | _NLM_F_ACK, body):
+        for _reply in self._request(kind, flags | _NLM_F_ACK, body):
             pass
 
     def add_veth(self, name: str, peer: str, peer_mac: str, mtu: int, peer_netns: int) -> None:
@@ -136,8 +136,8 @@ class Netlink:
         self._do(_RTM_NEWLINK, 0, _IFINFO.pack(0, 0, 0, flags, flags) + _text(_IFLA_IFNAME, name))
 
     def link(self, name: str) -> Link:
-        for _, payload in self._request(_RTM_GETLINK, _NLM_F_ACK, _IFINFO.pack(0, 0, 0, 0, 0) + _text(_IFLA_IFNAME, name)):
-            _, _, index, flags, _ = _IFINFO.unpack_from(payload)
+        for _kind, payload in self._request(_RTM_GETLINK, _NLM_F_ACK, _IFINFO.pack(0, 0, 0, 0, 0) + _text(_IFLA_IFNAME, name)):
+            _family, _type, index, flags, _change = _IFINFO.unpack_from(payload)
             found = _attributes(payload[_IFINFO.size:])
             return Link(index, name, found[_IFLA_ADDRESS].hex(":"), struct.unpack("=I", found[_IFLA_MTU])[0], bool(flags & IFF_UP))
         raise OSError(19, f"no link {name}")
@@ -152,8 +152,8 @@ class Netlink:
 
     def addresses(self) -> list[Address]:
         found = []
-        for _, payload in self._request(_RTM_GETADDR, _NLM_F_DUMP, _IFADDR.pack(0, 0, 0, 0, 0)):
-            family, prefix, _, _, index = _IFADDR.unpack_from(payload)
+        for _kind, payload in self._request(_RTM_GETADDR, _NLM_F_DUMP, _IFADDR.pack(0, 0, 0, 0, 0)):
+            family, prefix, _flags, _scope, index = _IFADDR.unpack_from(payload)
             values = _attributes(payload[_IFADDR.size:])
             found.append(Address(index, f"{socket.inet_ntop(family, values.get(_IFA_LOCAL, values[_IFA_ADDRESS]))}/{prefix}"))
         return found
@@ -167,8 +167,8 @@ class Netlink:
     def routes(self) -> list[Route]:
         """The unicast routes of the main table that lead over one link."""
         found = []
-        for _, payload in self._request(_RTM_GETROUTE, _NLM_F_DUMP, _RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0)):
-            family, prefix, _, _, table, _, _, kind, _ = _RTMSG.unpack_from(payload)
+        for _kind, payload in self._request(_RTM_GETROUTE, _NLM_F_DUMP, _RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0)):
+            family, prefix, _source, _tos, table, _protocol, _scope, kind, _flags = _RTMSG.unpack_from(payload)
             values = _attributes(payload[_RTMSG.size:])
             if table != _RT_TABLE_MAIN or kind != _RTN_UNICAST or _RTA_OIF not in values:
                 continue

@@ -91,7 +91,7 @@ def _converge(want: Host, todo: Plan, root: Path) -> Host:
 
     :raises SluiceError: a step failed, or what was read back is not what was wanted
     """
-    for _ in range(_PASSES):
+    for _pass in range(_PASSES):
         _apply(todo, root)
         have = read(want, root)
         todo = plan(replace(want, units={}), have)

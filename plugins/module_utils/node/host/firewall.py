@@ -71,7 +71,7 @@ def recorded(statements: Mapping[str, bool]) -> dict[str, bool]:
 
 def action(statement: str, wanted: bool) -> str:
     """What is done, for people."""
-    manager, _, text = statement.partition(" ")
+    manager, _separator, text = statement.partition(" ")
     if manager == "ufw":
         return " ".join(ufw.command(text, wanted))
     return f"firewall-cmd --reload: {text} in zone {firewalld.ZONE}"

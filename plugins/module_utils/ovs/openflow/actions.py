@@ -123,8 +123,8 @@ class ActionEncoder:
         raise SluiceError(f"'{token}' is not an action that Sluice knows")
 
     def _resubmit(self, rest: str) -> bytes:
-        port_text, _, table_and_ct = rest.partition(",")
-        table_text, _, tracked = table_and_ct.partition(",")
+        port_text, _separator, table_and_ct = rest.partition(",")
+        table_text, _separator, tracked = table_and_ct.partition(",")
         if tracked not in ("", "ct"):
             raise SluiceError("expected resubmit(port,table) or resubmit(port,table,ct)")
         port = parse_port(port_text) & 0xFFFF if port_text else PORTS["IN_PORT"] & 0xFFFF
@@ -225,7 +225,7 @@ def _dec_ttl(rest: str) -> bytes:
 
 
 def _conjunction(rest: str) -> bytes:
-    text, _, clauses = rest.partition(",")
+    text, _separator, clauses = rest.partition(",")
     clause_text, slash, count_text = clauses.partition("/")
     if not slash:
         raise SluiceError("expected conjunction(id,k/n)")
@@ -297,7 +297,7 @@ def _stack(kind: int, rest: str) -> bytes:
 def _fin_timeout(rest: str) -> bytes:
     values = {"idle_timeout": 0, "hard_timeout": 0}
     for part in split_tokens(rest):
-        key, _, value = part.partition("=")
+        key, _separator, value = part.partition("=")
         if key not in values:
             raise SluiceError(f"'{part}' is not an argument of fin_timeout")
         values[key] = parse_number(value, 16)

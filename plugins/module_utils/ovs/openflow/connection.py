@@ -98,7 +98,7 @@ class Connection:
             replies.append(reply)
 
     def _connect(self) -> socket.socket:
-        kind, _, rest = self.address.partition(":")
+        kind, _separator, rest = self.address.partition(":")
         try:
             if kind == "unix":
                 connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -109,7 +109,7 @@ class Connection:
                     connection.close()
                     raise
                 return connection
-            host, _, port = rest.rpartition(":")
+            host, _separator, port = rest.rpartition(":")
             return socket.create_connection((host.strip("[]"), int(port)), self._timeout)
         except ValueError:
             raise SluiceError(f"'{self.address}' is not an address; expected unix:PATH or tcp:HOST:PORT") from None
@@ -123,7 +123,7 @@ class Connection:
         # Element 1: the bitmap of versions that we speak, here the one.
         self._send_all(HEADER.pack(VERSION, HELLO, 16, self.next_xid()) + struct.pack("!HHI", 1, 8, 1 << VERSION))
         header = self._receive_bytes(8)
-        version, kind, length, _ = HEADER.unpack(header)
+        version, kind, length, _xid = HEADER.unpack(header)
         body = self._receive_bytes(length - 8)
         if kind == HELLO and not self._speaks(version, body):
             raise SluiceError(f"{self.address} does not speak OpenFlow 1.5; add OpenFlow15 to the bridge's 'protocols'")
@@ -139,7 +139,7 @@ class Connection:
     def _receive(self) -> tuple[int, int, bytes]:
         """The next message (type, xid, body) that is not one of the connection's own upkeep."""
         while True:
-            _, kind, length, xid = HEADER.unpack(self._receive_bytes(8))
+            _version, kind, length, xid = HEADER.unpack(self._receive_bytes(8))
             body = self._receive_bytes(length - 8)
             if kind == ECHO_REQUEST:
                 self._send_all(HEADER.pack(VERSION, ECHO_REPLY, 8 + len(body), xid) + body)
@@ -171,7 +171,7 @@ class Connection:
         self._socket.setblocking(False)
         try:
             while view:
-                readable, writable, _ = select.select([self._socket], [self._socket], [], max(0.0, deadline - time.monotonic()))
+                readable, writable, _failed = select.select([self._socket], [self._socket], [], max(0.0, deadline - time.monotonic()))
                 if readable:
                     self._read()
                 if writable:

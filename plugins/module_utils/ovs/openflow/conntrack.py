@@ -24,7 +24,7 @@ def encode_ct(rest: str, table_number: Callable[[str], int], encode_actions: Cal
     nat = b""
     executed = b""
     for part in split_tokens(rest):
-        key, _, value = part.partition("=")
+        key, _separator, value = part.partition("=")
         name, inner = split_call(part)
         if part == "commit":
             flags |= _COMMIT
@@ -114,7 +114,7 @@ def _encode_range(text: str) -> tuple[int, bytes]:
 def _split_range(text: str) -> tuple[list[str], list[int]]:
     ports: list[int] = []
     if text.startswith("["):
-        addresses, _, port_text = text.rpartition("]")
+        addresses, _separator, port_text = text.rpartition("]")
         addresses = addresses.replace("[", "").replace("]", "")
         if port_text and not port_text.startswith(":"):
             raise ValueError(text)
@@ -122,7 +122,7 @@ def _split_range(text: str) -> tuple[list[str], list[int]]:
     elif text.count(":") > 1:
         addresses, port_text = text, ""
     else:
-        addresses, _, port_text = text.partition(":")
+        addresses, _separator, port_text = text.partition(":")
     if port_text:
         ports = [int(port) for port in port_text.split("-")]
     if len(ports) > 2 or (ports and ports[0] > ports[-1]):

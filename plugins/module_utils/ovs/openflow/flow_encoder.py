@@ -38,7 +38,7 @@ class FlowEncoder:
         Ten thousand lines just as `render_flow` writes them are what is read every day, so their parts are looked up as they stand;
         all other lines, and whatever is wrong, go the long way by the flow as a value, which gives the same.
         """
-        head, _, actions = line.partition(" actions=")
+        head, _separator, actions = line.partition(" actions=")
         if head.count(" ") == 2 and actions:
             cookie, table, *conditions = head.split(",")
             try:

@@ -35,7 +35,7 @@ def parse_group(text: str, encoder: ActionEncoder) -> tuple[int, Group]:
     kind: Optional[int] = None
     method, parameter, fields = "", 0, b""
     for token in split_tokens(head):
-        key, _, value = token.partition("=")
+        key, _separator, value = token.partition("=")
         if key == "group_id":
             identifier = parse_number(value, 32)
         elif key == "type":
@@ -113,7 +113,7 @@ def _split_buckets(text: str) -> list[str]:
 
 def _encode_buckets(buckets: list[str], kind: int, encoder: ActionEncoder) -> bytes:
     parsed = [_parse_bucket(text, encoder) for text in buckets]
-    taken = [bucket for bucket, _, _, _ in parsed if bucket is not None]
+    taken = [bucket for bucket, *_encoded in parsed if bucket is not None]
     if len(set(taken)) < len(taken):
         raise SluiceError("two buckets have the same bucket_id")
     encoded = b""
@@ -143,7 +143,7 @@ def _parse_bucket(text: str, encoder: ActionEncoder) -> tuple[Optional[int], Opt
     head, found, tail = text.partition("actions=")
     actions = list(split_tokens(tail)) if found else []
     for token in split_tokens(head):
-        key, _, value = token.replace("=", ":", 1).partition(":")
+        key, _separator, value = token.replace("=", ":", 1).partition(":")
         if key == "bucket_id":
             bucket = parse_number(value, 32)
         elif key == "weight":

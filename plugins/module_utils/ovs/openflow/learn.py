@@ -53,7 +53,7 @@ def encode_learn(rest: str, table_number: Callable[[str], int]) -> bytes:
 
 def _encode_spec(part: str) -> bytes:
     if part.startswith("load:"):
-        text, _, destination = part[5:].rpartition("->")
+        text, _separator, destination = part[5:].rpartition("->")
         target = parse_subfield(destination)
         return _spec(_LOAD, text, target) if text[:1].isdecimal() else _copy(_LOAD, parse_subfield(text), target)
     if part.startswith("output:"):

@@ -78,7 +78,7 @@ class _KnownTokens(Dict[str, Tuple[Tuple[int, bytes], ...]]):
         self._plain: dict[str, tuple[int, bytes, Callable[[str], bytes], bytes]] = {}
 
     def __missing__(self, token: str) -> tuple[tuple[int, bytes], ...]:
-        key, _, text = token.partition("=")
+        key, _separator, text = token.partition("=")
         if key in self._plain:
             order, before, convert, after = self._plain[key]
             try:
@@ -99,7 +99,7 @@ class _KnownTokens(Dict[str, Tuple[Tuple[int, bytes], ...]]):
         field = _resolve(key, self._protocol)
         convert = plain_converter(field)
         if convert and field.name.startswith("reg"):
-            (whole, _, mask), = _register_terms(field, 0, (1 << 32) - 1)
+            (whole, _value, mask), = _register_terms(field, 0, (1 << 32) - 1)
             exact = encode_oxm(whole, 0, mask)
             start = 4 if mask >> 32 else 8
             self._plain[key] = (whole.order, exact[:start], convert, exact[start + 4:])
@@ -182,7 +182,7 @@ def _protocol_of(tokens: Sequence[str], shorthand: Optional[str]) -> _Protocol:
     numbers: dict[str, int] = {}
     for token in tokens:
         if _refines_protocol(token, named):
-            key, _, value = token.partition("=")
+            key, _separator, value = token.partition("=")
             name = _PROTOCOL_FIELDS[key]
             numbers[name] = parse_value(FIELDS[name], value)[0]
     return _Protocol(named.eth_type or numbers.get("eth_type"), named.ip_proto or numbers.get("nw_proto"))
@@ -206,7 +206,7 @@ def _parse_condition(key: str, text: str, protocol: _Protocol) -> list[Term]:
     if key in _VLAN_KEYS:
         return _parse_vlan(key, text)
     if key in _TOS_KEYS:
-        value, _ = parse_value(FIELDS[key], text)
+        value, _mask = parse_value(FIELDS[key], text)
         if key == "nw_tos" and value & 3:
             raise SluiceError("the two low bits are ECN; give them as nw_ecn")
         _require(FIELDS["ip_dscp"], protocol)
@@ -245,7 +245,7 @@ def _require(field: Field, protocol: _Protocol) -> None:
 def _parse_vlan(key: str, text: str) -> list[Term]:
     tag, pcp = FIELDS["vlan_vid"], FIELDS["vlan_pcp"]
     if key == "dl_vlan":
-        number, _ = parse_value(FIELDS["vlan_tci"], text)
+        number, _mask = parse_value(FIELDS["vlan_tci"], text)
         if number == 0xFFFF:
             return [(tag, 0, 0x1FFF)]
         if number > 0xFFF:
@@ -256,7 +256,7 @@ def _parse_vlan(key: str, text: str) -> list[Term]:
         terms = [(tag, value & 0x1FFF, mask & 0x1FFF)]
         # Without a tag there is no priority to match: Open vSwitch drops that part as well.
         return [*terms, (pcp, value >> 13, 7)] if mask >> 13 and value & _CFI else terms
-    value, _ = parse_value(pcp, text)
+    value, _mask = parse_value(pcp, text)
     return [(tag, _CFI, _CFI), (pcp, value, 7)]
 
 
@@ -277,8 +277,8 @@ def _exact(name: str, value: int) -> Term:
 
 def _format_terms(terms: dict[Field, tuple[int, int]]) -> list[str]:
     tokens = [_format_term(field, *terms.pop(field)) for field in _PRINTED_FIRST if field in terms]
-    eth_type, _ = terms.get(FIELDS["eth_type"], (None, 0))
-    ip_proto, _ = terms.get(FIELDS["nw_proto"], (None, 0))
+    eth_type, _mask = terms.get(FIELDS["eth_type"], (None, 0))
+    ip_proto, _mask = terms.get(FIELDS["nw_proto"], (None, 0))
     for protocol, covered in ((_Protocol(eth_type, ip_proto), ("eth_type", "nw_proto")), (_Protocol(eth_type, None), ("eth_type",))):
         if protocol in _SHORTHAND_OF:
             tokens.append(_SHORTHAND_OF[protocol])

@@ -58,7 +58,7 @@ def flow_mod(command: int, entry: FlowEntry) -> bytes:
 
 def read_flows(connection: Connection, cookie: int = 0, cookie_mask: int = 0) -> dict[bytes, bytes]:
     """The flows whose cookie is ``cookie`` under the mask: value by key. Raises SluiceError if the switch fails."""
-    return {key: value for key, value, _ in _flow_descs(_request_flows(connection, cookie, cookie_mask))}
+    return {key: value for key, value, _statistics in _flow_descs(_request_flows(connection, cookie, cookie_mask))}
 
 
 def read_flow_statistics(connection: Connection, cookie: int = 0, cookie_mask: int = 0) -> dict[bytes, tuple[bytes, int, int]]:

@@ -23,11 +23,11 @@ def parse_meter(text: str) -> tuple[int, Meter]:
 
     Raises SluiceError, which names what is wrong.
     """
-    head, _, bands_text = text.replace("bands=", "band=", 1).partition("band=")
+    head, _separator, bands_text = text.replace("bands=", "band=", 1).partition("band=")
     identifier = None
     flags = 0
     for token in split_tokens(head):
-        key, _, value = token.partition("=")
+        key, _separator, value = token.partition("=")
         if key == "meter":
             identifier = _RESERVED.get(value) or parse_number(value, 32)
         elif token in _FLAGS:
@@ -70,7 +70,7 @@ def format_meter(identifier: int, meter: Meter) -> str:
     words = [f"meter={identifier}", *(name for name, bit in _FLAGS.items() if flags & bit)]
     texts = []
     for start in range(0, len(bands), 16):
-        kind, _, rate, burst, level = struct.unpack_from("!HHIIB", bands, start)
+        kind, _length, rate, burst, level = struct.unpack_from("!HHIIB", bands, start)
         name = next((name for name, number in _BAND_TYPES.items() if number == kind), str(kind))
         text = f"type={name} rate={rate}"
         text += f" burst_size={burst}" if flags & _BURST else ""
@@ -89,7 +89,7 @@ def _parse_band(text: str, flags: int) -> bytes:
         raise SluiceError(f"'type={kind_text}' is not a type of band; expected one of {', '.join(_BAND_TYPES)}")
     numbers = {"rate": 0, "burst_size": 0, "prec_level": 0}
     for token in rest:
-        key, _, value = token.partition("=")
+        key, _separator, value = token.partition("=")
         if key not in numbers:
             raise SluiceError(f"'{token}' is not a property of a band")
         numbers[key] = parse_number(value, 8 if key == "prec_level" else 32)

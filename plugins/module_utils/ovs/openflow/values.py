@@ -116,7 +116,7 @@ def parse_value(field: Field, text: str) -> tuple[int, int]:
     if kind in _FLAGS:
         return _parse_flags(field, text)
     if kind == "packet_type":
-        namespace, _, number = text.strip("()").partition(",")
+        namespace, _separator, number = text.strip("()").partition(",")
         return parse_number(namespace, 16) << 16 | parse_number(number, 16), full
     value_text, slash, mask_text = text.partition("/")
     value = _parse_address(kind, value_text)
@@ -183,7 +183,7 @@ def _parse_flags(field: Field, text: str) -> tuple[int, int]:
     names = _FLAGS[field.kind]
     if text[:1] not in "+-" and not text[:1].isdecimal():
         # Names joined by | are the whole field's value: what is not named is not set.
-        set_flags, _ = _parse_flags(field, "+" + text.replace("|", "+"))
+        set_flags, _mask = _parse_flags(field, "+" + text.replace("|", "+"))
         return set_flags, (1 << len(names)) - 1
     if text[:1] not in "+-":
         value_text, slash, mask_text = text.partition("/")

@@ -85,7 +85,7 @@ def read(connection: Connection, statistics: bool = False) -> Switch:
 def _commit(connection: Connection, want: WantedSwitch, state: str, owner: str) -> Tuple[Switch, Plan, int]:
     """Commit what is to change; gives also what was there, and the configuration number that ovs-vswitchd has to reach."""
     conflict = ""
-    for _ in range(ATTEMPTS):
+    for _attempt in range(ATTEMPTS):
         have = read(connection)
         planned = plan(want, have, state, owner)
         if not planned.changes:

@@ -59,7 +59,7 @@ class AddPort(NamedTuple):
             return _chain([["add-port", self.bridge.name, name], *parts])
         parts = [[f"--id=@i{index}", "create", "Interface", f"name={_text(item.row.name)}", *_assignments(item.values)]
                  for index, item in enumerate(interfaces.values())]
-        members = ",".join(f"@i{index}" for index, _ in enumerate(interfaces))
+        members = ",".join(f"@i{index}" for index in range(len(interfaces)))
         parts += [["--id=@p", "create", "Port", f"name={_text(name)}", f"interfaces={members}", *_assignments(self.port.values)]]
         return _chain([*parts, ["add", "Bridge", self.bridge.name, "ports", "@p"]])
 
