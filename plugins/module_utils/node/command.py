@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# pylint: disable=ansible-bad-function  # a command line, not an Ansible module
 """The engine's command line, on a node as a zipapp: the CNI plugin where a runtime calls it, else a command by its name."""
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# pylint: disable=ansible-bad-function  # it also runs without an Ansible module
 """``ip -json`` and ``ip -batch``: one process start reads all, one changes all."""
 from __future__ import annotations
 

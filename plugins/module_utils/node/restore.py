@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# pylint: disable=ansible-bad-function  # a command line, not an Ansible module
 """Puts back what a restart of the node or of ovs-vswitchd takes away: flows, and (with the userspace datapath, whose ports vanish with
 the daemon) the ports' addresses and routes. Bridges and ports themselves are in the OVSDB.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# pylint: disable=ansible-bad-function  # a command line, not an Ansible module
 """What a pod runs where its image cannot be pulled: a server that answers on its ports who it is and who asks."""
 from __future__ import annotations
 
