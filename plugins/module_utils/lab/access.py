@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # it also runs without an Ansible module
+# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """SSH into a lab: its key, what is known of its hosts, and a configuration file that needs nothing else."""
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # it also runs without an Ansible module
+# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """What the controller has to know of a node before it compiles: a few file reads and process starts, not a full fact gathering."""
 from __future__ import annotations
 

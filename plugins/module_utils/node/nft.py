@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # it also runs without an Ansible module
+# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """Tables (``<family> <name>``), each replaced whole in one nftables transaction.
 
 Whether a table is still what was asked for cannot be told from its text: nft prints rules in its own normal form, which changes from

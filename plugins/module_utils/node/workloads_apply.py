@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # it also runs without an Ansible module
+# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """The planned pods of a node: read from its systemd and containerd, and made so."""
 from __future__ import annotations
 

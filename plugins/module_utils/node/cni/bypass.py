@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # it also runs without an Ansible module
+# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """With the userspace datapath, keeps the kernel from taking a pod's packets too, past the bridge and all of its flows.
 
 ovs-vswitchd gets packets from the host's end of a veth pair by a packet socket, and the kernel gets the same packets: it would answer

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # it also runs without an Ansible module
+# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """firewalld (0.9 or newer): a zone and policies of Sluice's own, as files, which firewalld loads at boots and reloads.
 
 Files and no commands: what takes a zone or policy to be known is a reload in either case, and files of Sluice's own touch no zone of others.

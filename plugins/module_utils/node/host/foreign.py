@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # it also runs without an Ansible module
+# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """nftables chains of others that would drop what has to pass. They are not Sluice's to edit, so people are told what is missing."""
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # it also runs without an Ansible module
+# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """ufw: rules are added and deleted by its command, which keeps them for reloads and boots, and read from the files where it keeps them.
 
 A rule is named by the words that make it, ``route allow in on sluice-gw0``. The tuples in ufw's files name rules too, one an IP version.
