@@ -1,58 +1,71 @@
 #!/usr/bin/env bash
-# The tests, or the named part of them: lint sanity unit integration molecule. `bench` is apart: it measures, and judges nothing.
-set -euo pipefail
-cd "$(dirname "$0")/.."
+# The tests, or the named parts of them: lint unit sanity integration molecule. `bench` is apart: it measures, and judges nothing.
+# All parts run, whatever becomes of the others; the last lines say which failed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
 export PATH=$PWD/.venv/bin:$PATH
 # The Python of the virtual environment, for the modules that run on the controller.
 python=.venv/bin/python
 
 lint() {
-    ruff check .
-    mypy
-    shellcheck -x scripts/*.sh .ci/run
-    ansible-lint
-    antsibull-changelog lint
+    each "ruff check ." mypy "shellcheck -x scripts/*.sh .ci/run" "ansible-lint --nocolor" "antsibull-changelog lint"
+}
+
+unit() {
+    $python -m pytest -n 2 --durations=5 tests/unit
 }
 
 sanity() {
-    # ansible-test wants the collection at .../ansible_collections/sluice/fabric in a repository of its own.
-    local root version folder
-    root=$PWD
-    folder=$(mktemp -d)
-    trap 'rm -rf "$folder"' RETURN
-    version=$($python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    mkdir -p "$folder/ansible_collections/sluice/fabric"
-    git ls-files -z --cached --others --exclude-standard -- galaxy.yml README.md LICENSE meta plugins roles playbooks changelogs tests/config.yml tests/sanity |
-        xargs -0 tar -c | tar -x -C "$folder/ansible_collections/sluice/fabric"
-    offer_pip_bootstrap
-    cd "$folder/ansible_collections/sluice/fabric"
-    git init -q . && git add -A
-    "$root/.venv/bin/ansible-test" sanity --python "$version" --color yes
-    cd "$root"
+    scripts/sanity.sh .venv/bin
 }
 
-# ansible-test downloads a script that installs pip, unless its cache has one; the host is not reachable from behind a mirror of PyPI.
-offer_pip_bootstrap() {
-    local cache=$HOME/.ansible/test/cache version
-    version=$($python - <<'PYTHON'
-import sys
-from types import SimpleNamespace
-from ansible_test._internal.python_requirements import get_venv_packages
-print(get_venv_packages(SimpleNamespace(version="%d.%d" % sys.version_info[:2]))["pip"])
-PYTHON
-    )
-    mkdir -p "$cache"
-    [ -e "$cache/get_pip_${version//./_}.py" ] || cp tests/sanity/get_pip.py "$cache/get_pip_${version//./_}.py"
+integration() {
+    # What has daemons and namespaces of its own, two at a time; then what brings up labs and fills the machine by itself.
+    each "$python -m pytest -n 2 --dist loadfile --durations=15 tests/integration --ignore=tests/integration/fabric --ignore=tests/integration/lab" \
+        "$python -m pytest --durations=15 tests/integration/lab tests/integration/fabric"
 }
 
-unit() { $python -m pytest -n 2 tests/unit; }
-integration() { $python -m pytest tests/integration; }
-molecule() { command molecule test -s default; }
-bench() { for file in tests/bench/*.py; do $python "$file"; done; }
+molecule() {
+    command molecule test -s default
+}
 
-for part in "${@:-lint unit sanity integration molecule}"; do
-    for name in $part; do
-        echo "== $name"
-        "$name"
+bench() {
+    for file in tests/bench/*.py; do
+        $python "$file" || return
     done
+}
+
+# Runs every command, and fails if one did.
+each() {
+    local command status=0
+    for command in "$@"; do
+        echo "-- $command"
+        bash -c "$command" || status=1
+    done
+    return "$status"
+}
+
+run() {
+    case $1 in
+        lint) lint ;;
+        unit) unit ;;
+        sanity) sanity ;;
+        integration) integration ;;
+        molecule) molecule ;;
+        bench) bench ;;
+        *) echo "scripts/test.sh: no part is called $1; there are lint, unit, sanity, integration, molecule and bench" >&2; return 2 ;;
+    esac
+}
+
+if [ $# -eq 0 ]; then set -- lint unit sanity integration molecule; fi
+summary=()
+failed=0
+for part in "$@"; do
+    echo "== $part"
+    began=$SECONDS
+    if run "$part"; then result=passed; else result=FAILED failed=1; fi
+    summary+=("$(printf '%-11s %s in %d min %02d s' "$part" "$result" $(((SECONDS - began) / 60)) $(((SECONDS - began) % 60)))")
 done
+echo "== summary"
+printf '%s\n' "${summary[@]}"
+exit "$failed"
