@@ -6,13 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping, Optional, Sequence
 
 from ..errors import Problem
-from ..plan.addresses import TRANSPORT_BRIDGE
+from ..plan.addresses import BRIDGE, GATEWAY, TRANSPORT_BRIDGE, TUNNEL
 from .state import Cluster, Route, Transport
 from .syntax import Address, address, cidr
 from .variables import INVENTORY, HostSettings, overlap, some_hosts
 
 SLUICE_PROTOCOL = "83"
 """The routing protocol number that Sluice's own routes carry."""
+
+OWN_INTERFACES = ("lo", "ovs-netdev", "ovs-system", BRIDGE, GATEWAY, TUNNEL, TRANSPORT_BRIDGE)
+"""What cannot be a transport: the loopback, and what Sluice and Open vSwitch make."""
 
 DEFAULT_ROUTES = ("default", "0.0.0.0/0", "::/0")
 
@@ -51,6 +54,8 @@ def check_nodes(nodes: Mapping[str, NodeIntent], cluster: Cluster, problems: lis
     # A node without a transport has its own problem already.
     found = {name: node for name, node in nodes.items() if node.transport.addresses}
     _check_families(found, cluster, problems)
+    if cluster.traffic_mode == "no_encap":
+        _check_subnets(found, cluster, problems)
     tunnels = cluster.traffic_mode != "no_encap"
     if found and tunnels and cluster.tunnel_type == "gre" and _lacking(found, 4) and not _lacking(found, 6):
         message = "is gre, which Open vSwitch carries over IPv4 only, but the nodes have only IPv6 in common"
@@ -94,7 +99,7 @@ class _Host:
             self.problem("", "nothing is known of its interfaces", "a host that Ansible has reached at least once")
             return ""
         wanted = self.settings.transport_interface
-        existing = ", ".join(name for name in sorted(self.interfaces) if name not in ("lo", TRANSPORT_BRIDGE)) or "none"
+        existing = ", ".join(name for name in sorted(self.interfaces) if name not in OWN_INTERFACES) or "none"
         if wanted and wanted != TRANSPORT_BRIDGE:
             if wanted in self.interfaces:
                 return wanted
@@ -222,6 +227,21 @@ def _check_overlap(nodes: Mapping[str, NodeIntent], cluster: Cluster, problems: 
             if hit:
                 message = f"{network} contains {next(iter(hit.values()))}"
                 problems.append(Problem(INVENTORY, some_hosts(list(hit)), variable, message, "a network that the nodes do not use"))
+
+
+def _check_subnets(nodes: Mapping[str, NodeIntent], cluster: Cluster, problems: list[Problem]) -> None:
+    """Without tunnels a node routes to its peers' own addresses, which no router in between would do for pods."""
+    for version in sorted({6 if ":" in text else 4 for text in cluster.pod_cidrs}):
+        subnets: dict[str, list[str]] = {}
+        for name, node in sorted(nodes.items()):
+            for text in node.transport.addresses:
+                network = cidr(text)
+                if network and network.version == version:
+                    subnets.setdefault(str(network), []).append(name)
+        if len(subnets) > 1:
+            where = "; ".join(f"{', '.join(names)} in {subnet}" for subnet, names in subnets.items())
+            message = f"no_encap needs all nodes in one IPv{version} subnet, but there are {where}"
+            problems.append(Problem(INVENTORY, "", "sluice_traffic_mode", message, "hybrid, or encap"))
 
 
 def _check_families(nodes: Mapping[str, NodeIntent], cluster: Cluster, problems: list[Problem]) -> None:
