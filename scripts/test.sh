@@ -3,7 +3,7 @@
 # All parts run, whatever becomes of the others; the last lines say which failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
-export PATH=$PWD/.venv/bin:$PATH
+export PATH=$PWD/.venv/bin:$PATH:/usr/sbin:/sbin
 # The Python of the virtual environment, for the modules that run on the controller.
 python=.venv/bin/python
 
