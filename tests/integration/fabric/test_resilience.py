@@ -50,13 +50,15 @@ def test_nothing_passes_while_the_flows_are_not_back(running: FabricLab) -> None
     node = source["node"]
     ping = running.pod_command(source, f"ping -c 2 -i 0.2 -W 1 {target['ips'][0]}")
     assert " 2 received" in running.on(node, ping)
-    running.on(node, "systemctl mask --runtime sluice-node && systemctl daemon-reload && systemctl restart ovs-vswitchd")
+    hold = "/run/systemd/system/sluice-node.service.d"
+    running.on(node, f"mkdir -p {hold} && printf '[Unit]\\nConditionPathExists=/nonexistent\\n' > {hold}/hold.conf && systemctl daemon-reload"
+                     " && systemctl restart ovs-vswitchd")
     try:
         running.on(node, "timeout 20 sh -c 'until ovs-vsctl --timeout=1 get interface sluice-gw0 ofport | grep -qx 1; do sleep 0.2; done'")
         assert "flow_count=0" in running.on(node, "ovs-ofctl -O OpenFlow15 dump-aggregate br-sluice")
         assert " 0 received" in running.on(node, ping, check=False)
     finally:
-        running.on(node, "systemctl unmask --runtime sluice-node && systemctl daemon-reload && systemctl restart ovs-vswitchd")
+        running.on(node, f"rm -r {hold} && systemctl daemon-reload && systemctl restart ovs-vswitchd")
     wait_until_back(running, node)
 
 
