@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cni_node import Node
+from cni.cni_node import Node
 
 MARK = b"sluice-spoof-guard"
 VICTIM_IP, VICTIM_IP6 = "10.10.0.193", "fd10:10::c1"

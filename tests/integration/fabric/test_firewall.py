@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fabric_lab import ROOT, FabricLab
+from fabric.fabric_lab import ROOT, FabricLab
 
 TASK = "Put the host's settings"
 UFW = "ufw status verbose; grep -h tuple /etc/ufw/user.rules /etc/ufw/user6.rules"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from flow_bridge import FlowBridge
+from flows.flow_bridge import FlowBridge
 
 from sluice.ovs.program import parse_owner, parse_tables
 

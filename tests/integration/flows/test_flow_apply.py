@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from flow_bridge import FlowBridge
+from flows.flow_bridge import FlowBridge
 from ovs_sandbox import OvsSandbox
 
 from sluice.errors import InputError, SluiceError
