@@ -46,7 +46,8 @@ def main() -> None:
     print("|---:|---:|---:|---:|---:|---:|---:|---:|")
     for (nodes, pods), results in runs.items():
         wall, cpu, size, memory = (median(column) for column in zip(*results, strict=True))
-        print(f"| {nodes} | {pods} | {wall:.2f} | {cpu:.2f} | {cpu / nodes * 1e3:.2f} | {cpu / nodes / pods * 1e6:.0f} | {size / 1e6:.1f} | {memory / 1024:.0f} |")
+        print(f"| {nodes} | {pods} | {wall:.2f} | {cpu:.2f} | {cpu / nodes * 1e3:.2f} | {cpu / nodes / pods * 1e6:.0f} "
+              f"| {size / 1e6:.1f} | {memory / 1024:.0f} |")
     of_nodes = {nodes: median(run[1] for run in runs[nodes, 30]) / nodes for nodes, pods in sizes if pods == 30}
     largest, reference = max(of_nodes), min(size for size in of_nodes if size >= 100 or size == max(of_nodes))
     cost = of_nodes[largest] / of_nodes[reference]

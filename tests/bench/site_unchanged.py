@@ -17,9 +17,9 @@ from pathlib import Path
 from bench import Contender, Sample, interleave, process, table
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests/integration/fabric"))
+sys.path.insert(0, str(ROOT / "tests/integration"))
 
-from fabric_lab import FabricLab  # noqa: E402  (its folder has to be on the path first)
+from fabric.fabric_lab import FabricLab  # noqa: E402  (the folder has to be on the path first)
 
 # What runs on the controller alone.
 CONTROLLER = ("validate_argument_spec", "include_vars", "compile")
