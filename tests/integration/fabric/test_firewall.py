@@ -146,7 +146,8 @@ def test_a_chain_of_others_is_named_with_the_rules_that_it_lacks(guarded: Fabric
 def test_tunnel_ports_are_opened_where_the_kernel_takes_the_packets(guarded: FabricLab) -> None:
     """The lab's nodes are of the userspace datapath, which needs none: so the rules alone are looked at, and that the firewalls take them."""
     for node, address in (("node1", "192.168.77.11"), ("node2", "192.168.77.12")):
-        ports: list[dict[str, object]] = [{"protocol": "udp", "port": 6081}, {"protocol": "gre"}, {"protocol": "udp", "port": 4789, "address": f"fd77::{address[-2:]}"}]
+        ports: list[dict[str, object]] = [
+            {"protocol": "udp", "port": 6081}, {"protocol": "gre"}, {"protocol": "udp", "port": 4789, "address": f"fd77::{address[-2:]}"}]
         firewall = {"ports": [{"interface": "eth1", "address": address, **port} for port in ports], "interfaces": ["sluice-gw0"]}
         assert [ad_hoc(guarded, node, {"config": {"firewall": firewall}}) for _ in range(2)] == [True, False]
     chains = guarded.on("node1", "iptables -S ufw-user-input; ip6tables -S ufw6-user-input")
