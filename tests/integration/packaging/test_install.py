@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ import pytest
 ROOT = Path(__file__).parents[3]
 CORE = {(3, 11): "ansible-core>=2.19,<2.20", (3, 13): "ansible-core>=2.21,<2.22"}
 """What is to be had for each Python."""
+
+TARBALL = {"MANIFEST.json", "FILES.json", "LICENSE", "README.md", "changelogs", "docs", "meta", "playbooks", "plugins", "roles", "tests"}
+TARBALL_MAX = 1_000_000
+"""Bytes."""
 
 INVENTORY = """\
 sluice_nodes:
@@ -114,7 +119,11 @@ def test_from_a_checkout(core: Path, checkout: Path, tmp_path: Path) -> None:
 
 def test_from_the_collection_tarball(core: Path, checkout: Path, tmp_path: Path) -> None:
     run(core / "ansible-galaxy", "collection", "build", "--output-path", tmp_path, cwd=checkout)
-    run(core / "ansible-galaxy", "collection", "install", "--offline", tmp_path / "sluice-fabric-0.1.0.tar.gz", "-p", tmp_path / "collections", cwd=tmp_path)
+    tarball = tmp_path / "sluice-fabric-0.1.0.tar.gz"
+    assert tarball.stat().st_size < TARBALL_MAX
+    with tarfile.open(tarball) as file:
+        assert {name.split("/")[0] for name in file.getnames()} <= TARBALL
+    run(core / "ansible-galaxy", "collection", "install", "--offline", tarball, "-p", tmp_path / "collections", cwd=tmp_path)
     installed = tmp_path / "collections/ansible_collections/sluice/fabric"
     # What a collection may consist of; it has to work with these alone.
     for entry in installed.iterdir():
@@ -132,5 +141,13 @@ def test_pip_install(core: Path, checkout: Path, tmp_path: Path) -> None:
     bin_folder = make_environment(core / "python", environment)
     run(bin_folder / "pip", "install", "-q", checkout, cwd=tmp_path)
     assert run(bin_folder / "sluice", "version", cwd=tmp_path).strip() == "0.1.0"
+    assert run(bin_folder / "sluice", "--help", cwd=tmp_path).startswith("usage: sluice")
+    assert subprocess.run([bin_folder / "sluice", "--wrong"], capture_output=True, check=False).returncode == 2
     run(bin_folder / "python", "-c", "import sluice.compile.inventory, sluice.ovs.flow_apply, sluice.node.cni.plugin", cwd=tmp_path)
     assert "site-packages" in run(bin_folder / "python", "-c", "import sluice; print(sluice.__file__)", cwd=tmp_path)
+
+
+@pytest.mark.parametrize("core", pythons()[:1], indirect=True, ids=str)
+def test_modules_are_sane_for_the_oldest_core(core: Path) -> None:
+    """For the newest, scripts/test.sh sanity runs all of ansible-test's sanity tests."""
+    run(ROOT / "scripts/sanity.sh", core, "--test", "import", "--test", "validate-modules", cwd=ROOT)
