@@ -2,6 +2,7 @@
 """Restarts, deaths and a reboot: the network comes back by itself, and until then nothing passes; faults in the middle of a run."""
 from __future__ import annotations
 
+import shlex
 import subprocess
 import time
 
@@ -60,6 +61,30 @@ def test_nothing_passes_while_the_flows_are_not_back(running: FabricLab) -> None
     finally:
         running.on(node, f"rm -r {hold} && systemctl daemon-reload && systemctl restart ovs-vswitchd")
     wait_until_back(running, node)
+
+
+def test_a_container_that_no_inventory_knows(running: FabricLab) -> None:
+    """containerd attaches it by the same CNI; it has an address of the node's range, is left alone by site, and survives a restart of the switch."""
+    sleeper = "trap 'exit 0' TERM; sleep 600 & wait"
+    running.on("node1", "mkdir -p /run/guest && cd /run/guest && mkdir usr proc sys dev tmp etc && for name in bin lib lib64; do ln -s usr/$name $name; done"
+                        " && systemd-run --quiet --unit=guest ctr run --rm --cni --rootfs --mount type=bind,src=/usr,dst=/usr,options=rbind:ro"
+                        f" /run/guest guest /bin/sh -c {shlex.quote(sleeper)}")
+    inside = "nsenter --net=/proc/$(ctr task ls | awk '$1 == \"guest\" {print $2}')/ns/net"
+    running.on("node1", f"timeout 20 sh -c {shlex.quote(f'until {inside} ip link show eth0; do sleep 0.5; done')}")
+    shown = running.on("node1", f"{inside} ip -o addr show eth0")
+    assert "10.10.0.192/24" in shown
+    assert "fd10:10::c0/64" in shown
+    remote = next(pod for pod in running.pods() if pod["node"] == "node2")
+    pings = [f"{inside} ping -c 3 -i 0.3 -W 1 {ip} | grep -q 'bytes from'" for ip in remote["ips"]]
+    for ping in pings:
+        running.on("node1", ping)
+    assert running.succeed("site").changed == []
+    running.on("node1", "systemctl restart ovs-vswitchd")
+    wait_until_back(running, "node1")
+    for ping in pings:
+        running.on("node1", ping)
+    running.on("node1", "systemctl stop guest; rm -r /run/guest")
+    assert "dynamic" not in running.on("node1", "ovs-ofctl -O OpenFlow15 dump-flows br-sluice | grep -q 0x51cd && echo dynamic; true")
 
 
 def test_a_reboot(running: FabricLab) -> None:
