@@ -94,6 +94,12 @@ class FabricLab:
         lines = record.read_text().splitlines() if record.exists() else []
         return Run(done.returncode, done.stdout, tuple(Result(**json.loads(line)) for line in lines))
 
+    def has_done(self, host: str, task: str) -> bool:
+        """Whether the run that is under way is beyond that task on that host."""
+        record = self.inventory.parent / "record.jsonl"
+        return record.exists() and any(
+            f'"host": "{host}"' in line and task in line for line in record.read_text().splitlines())
+
     def succeed(self, playbook: str, *arguments: str) -> Run:
         run = self.run(playbook, *arguments)
         assert run.code == 0, run.output
