@@ -43,5 +43,8 @@ unit: setup-test
 integration: setup-test
 	scripts/test.sh integration
 
+molecule: setup-test
+	scripts/test.sh molecule
+
 bench: setup-test  ## Tables of ratios against what one would use instead
 	scripts/test.sh bench
