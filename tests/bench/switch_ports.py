@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ FIRST, AGAIN = "first run", "no change"
 NODE_PYTHON = "/usr/bin/python3"
 PEER = "openvswitch.openvswitch"
 
+PEER_PACKAGE = "ansible==10.7.0"
+"""The last of the community's packages on PyPI that has the collection (2.1.1)."""
+PEER_FOLDER = ROOT / ".cache/bench"
 OURS, COMMANDS, COLLECTION = "sluice.fabric.switch, one task", "loop of command: ovs-vsctl", f"loop of {PEER}.openvswitch_port"
 VSCTL, ENGINE, INSIDE = "one ovs-vsctl that waits", "sluice engine, process", "sluice engine, inside the module"
 
@@ -70,7 +74,8 @@ def playbook(folder: Path, name: str, tasks: Sequence[Mapping[str, Any]]) -> Cal
                f"ansible_python_interpreter={NODE_PYTHON}", str(path)]
 
     def run(ovs: OvsSandbox) -> Sample:
-        return process([*command, "-e", f"database={ovs.database}"], {**ovs.env, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")})[0]
+        return process([*command, "-e", f"database={ovs.database}"], {
+            **ovs.env, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": f"{ROOT / 'collections'}:{PEER_FOLDER}"})[0]
 
     return run
 
@@ -89,7 +94,7 @@ def contenders(folder: Path, ports: int, loop_rounds: int) -> list[Contender]:
         Contender(ENGINE, lambda: twice(engine_run(folder, ports, inside=False), prepare=False)),
         Contender(INSIDE, lambda: twice(engine_run(folder, ports, inside=True), prepare=False)),
         Contender(COMMANDS, lambda: twice(commands), loop_rounds)]
-    if installed(PEER):
+    if fetch_peer():
         module = {"bridge": "br0", "port": "p{{ item }}", "tag": "{{ item % 4095 }}", "external_ids": {"pod": "x{{ item }}"},
                   "set": "Interface p{{ item }} type=internal"}
         collection = playbook(folder, "collection", [{f"{PEER}.openvswitch_port": module, "loop": names}])
@@ -115,9 +120,21 @@ def engine_run(folder: Path, ports: int, inside: bool) -> Callable[[OvsSandbox],
     return run
 
 
-def installed(collection: str) -> bool:
-    command = [str(Path(sys.executable).parent / "ansible-galaxy"), "collection", "list", "--format", "json"]
-    return any(collection in found for found in json.loads(process(command, {**os.environ, "ANSIBLE_NOCOLOR": "1"})[1]).values())
+def fetch_peer() -> bool:
+    """Whether the collection is there, in PEER_FOLDER; it is taken out of a package on PyPI, since Galaxy may be out of reach."""
+    if not (PEER_FOLDER / "ansible_collections/openvswitch").is_dir():
+        PEER_FOLDER.mkdir(parents=True, exist_ok=True)
+        try:
+            process([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--python-version=3.11", "-d", str(PEER_FOLDER),
+                     PEER_PACKAGE])
+        except RuntimeError as error:
+            print(error, file=sys.stderr)
+            return False
+        wheel = next(PEER_FOLDER.glob("*.whl"))
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(PEER_FOLDER, [name for name in archive.namelist() if name.startswith("ansible_collections/openvswitch/")])
+        wheel.unlink()
+    return True
 
 
 def main() -> None:
@@ -134,7 +151,7 @@ def main() -> None:
     print("\nAs expected?")
     for name, base, least in ((COLLECTION, OURS, 40.0), (COMMANDS, OURS, 20.0), (VSCTL, INSIDE, 1.0)):
         if name not in samples:
-            print(f"- {name}: not measured, as {PEER} is not installed" if name == COLLECTION else f"- {name}: not measured")
+            print(f"- {name}: not measured, as {PEER} could not be fetched" if name == COLLECTION else f"- {name}: not measured")
             continue
         for phase in (FIRST, AGAIN):
             times = ratio(samples, phase, name, base)
