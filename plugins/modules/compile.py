@@ -22,16 +22,15 @@ options:
     description: The variable in which each host has the result of M(sluice.fabric.node_info).
     type: str
     default: node_facts_result
+extends_documentation_fragment:
+  - sluice.fabric.attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying the target.
     support: full
     details: The programs are written to a folder of this run of Ansible, so that the tasks that follow can predict from them.
   diff_mode:
-    description: Returns details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
 seealso:
   - module: sluice.fabric.node_info

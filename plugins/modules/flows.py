@@ -73,16 +73,15 @@ options:
     description: How many seconds ovs-vswitchd may leave a request without an answer.
     type: int
     default: 10
+extends_documentation_fragment:
+  - sluice.fabric.attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details: Where Open vSwitch is not installed or not running, or the bridge does not exist yet, the prediction starts from no flows.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: partial
     details: Flows that expire, or that C(learn) adds under the managed cookies, are made good by every run.
 seealso:

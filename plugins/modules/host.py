@@ -64,16 +64,15 @@ options:
     description: Seconds to wait for links that do not exist yet. C(ovs-vswitchd) makes them a moment after it is told to.
     type: float
     default: 5
+extends_documentation_fragment:
+  - sluice.fabric.attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying the target.
     support: full
     details: A link that does not exist yet is predicted as one that has nothing of what it is to get; so is all else on a pristine node.
   diff_mode:
-    description: Returns details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
 """
 

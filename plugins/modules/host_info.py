@@ -21,16 +21,15 @@ options:
       - Without it, what the node was last given, C(/etc/sluice/host.json); where there is no such file, the routes and neighbours of
         protocol 83.
     type: dict
+extends_documentation_fragment:
+  - sluice.fabric.attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying the target.
     support: full
     details: Changes nothing in either mode.
   diff_mode:
-    description: Returns details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
 """
 

@@ -119,15 +119,14 @@ options:
     description: How many seconds to wait until all nodes have booted and answer by SSH; 0 not to wait.
     type: int
     default: 120
+extends_documentation_fragment:
+  - sluice.fabric.attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying the target.
     support: full
   diff_mode:
-    description: Returns details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
 """
 

@@ -79,19 +79,18 @@ options:
     description: Where the CNI plugin keeps what it remembers.
     type: path
     default: /var/lib/sluice/pods
+extends_documentation_fragment:
+  - sluice.fabric.attributes
+  - sluice.fabric.attributes.action
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying the target.
     support: full
     details: Probes are sent in check mode too; they change nothing.
   diff_mode:
-    description: Returns details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
   action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
     support: full
 seealso:
   - module: sluice.fabric.verify

@@ -57,17 +57,16 @@ options:
       - If it takes longer the module fails. The database keeps the configuration, and the next run waits for it again.
     type: int
     default: 30
-extends_documentation_fragment: sluice.fabric.ovsdb
+extends_documentation_fragment:
+  - sluice.fabric.ovsdb
+  - sluice.fabric.attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
     details: Where Open vSwitch is not installed yet, the prediction starts from an empty database.
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: full
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
 notes:
   - What O(config) says, also a tunnel's pre-shared key, is part of the result. Set C(no_log) on a task that has secrets.

@@ -18,17 +18,16 @@ options:
       - Whether to give each interface's counters, too.
     type: bool
     default: false
-extends_documentation_fragment: sluice.fabric.ovsdb
+extends_documentation_fragment:
+  - sluice.fabric.ovsdb
+  - sluice.fabric.attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying target.
     support: full
   diff_mode:
-    description: Will return details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
     details: Nothing is ever changed.
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
 seealso:
   - module: sluice.fabric.switch

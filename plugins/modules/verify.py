@@ -41,19 +41,18 @@ options:
     description: How many characters wide the table may be.
     type: int
     default: 120
+extends_documentation_fragment:
+  - sluice.fabric.attributes
+  - sluice.fabric.attributes.action
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying the target.
     support: full
     details: The report is written in check mode too; no node is changed in any mode.
   diff_mode:
-    description: Returns details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
   action:
-    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
     support: full
 seealso:
   - module: sluice.fabric.probe

@@ -11,15 +11,14 @@ version_added: 0.1.0
 description:
   - Reads the pods that M(sluice.fabric.workloads) has made on a node.
 author: Sluice contributors (@sluice)
+extends_documentation_fragment:
+  - sluice.fabric.attributes
 attributes:
   check_mode:
-    description: Can run in check_mode and return changed status prediction without modifying the target.
     support: full
   diff_mode:
-    description: Returns details on what has changed (or possibly needs changing in check_mode), when in diff mode.
     support: none
   idempotent:
-    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
 seealso:
   - module: sluice.fabric.workloads
