@@ -6,6 +6,7 @@ import subprocess
 from typing import Any
 
 import pytest
+import yaml
 from fabric.fabric_lab import FabricLab
 
 MODES: dict[str, tuple[dict[str, Any], int]] = {
@@ -36,6 +37,22 @@ def test_mode(fabric: FabricLab, mode: str) -> None:
     assert f"mtu {mtu} " in fabric.on(pod["node"], fabric.pod_command(pod, "ip link show eth0"))
     fabric.verify()
     assert fabric.succeed("site").changed == []
+
+
+def test_over_the_interface_that_is_moved(fabric: FabricLab) -> None:
+    """Ansible works over the very address that goes from eth1 to the transport bridge, and is not cut off."""
+    fabric.succeed("uninstall")
+    switch_to(fabric)
+    (fabric.inventory / "allocations.yml").unlink()
+    connection = fabric.inventory.parent / "connection.yml"
+    connection.write_text(yaml.safe_dump({
+        "ansible_host": "{{ sluice_lab_node.underlay[0] }}",
+        "ansible_ssh_common_args": f"-o ProxyCommand='ip netns exec sluice-{fabric.name}-outside nc %h %p'"
+                                   " -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"}))
+    run = fabric.succeed("site", "-e", f"@{connection}")
+    assert {host for host, task in run.changed if task == "Put the host's settings"} == {"node1", "node2", "node3"}
+    assert "192.168.77.11" in fabric.on("node1", "ip -4 addr show br-transport")
+    fabric.verify()
 
 
 def test_hybrid(fabric: FabricLab) -> None:
