@@ -43,7 +43,7 @@ def test_over_the_interface_that_is_moved(fabric: FabricLab) -> None:
     """Ansible works over the very address that goes from eth1 to the transport bridge, and is not cut off."""
     fabric.succeed("uninstall")
     switch_to(fabric)
-    (fabric.inventory / "allocations.yml").unlink()
+    (fabric.inventory / "allocations.yml").unlink(missing_ok=True)
     connection = fabric.inventory.parent / "connection.yml"
     connection.write_text(yaml.safe_dump({
         "ansible_host": "{{ sluice_lab_node.underlay[0] }}",
