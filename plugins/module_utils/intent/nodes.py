@@ -6,13 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any, Iterable, Mapping, Optional, Sequence
 
 from ..errors import Problem
+from ..node.host.model import PROTOCOL
 from ..plan.addresses import BRIDGE, GATEWAY, TRANSPORT_BRIDGE, TUNNEL
 from .state import Cluster, Route, Transport
 from .syntax import Address, address, cidr
 from .variables import INVENTORY, HostSettings, overlap, some_hosts
-
-SLUICE_PROTOCOL = "83"
-"""The routing protocol number that Sluice's own routes carry."""
 
 OWN_INTERFACES = ("lo", "ovs-netdev", "ovs-system", BRIDGE, GATEWAY, TUNNEL, TRANSPORT_BRIDGE)
 """What cannot be a transport: the loopback, and what Sluice and Open vSwitch make."""
@@ -158,7 +156,7 @@ class _Host:
         routes = []
         for route in self.routes:
             device, destination, via = route.get("device"), str(route.get("destination", "")), str(route.get("via") or "")
-            if device not in (interface, TRANSPORT_BRIDGE) or str(route.get("protocol", "")) == SLUICE_PROTOCOL:
+            if device not in (interface, TRANSPORT_BRIDGE) or str(route.get("protocol", "")) == str(PROTOCOL):
                 continue
             if destination in DEFAULT_ROUTES:
                 routes.append(Route("default", via))

@@ -7,13 +7,12 @@ from typing import Iterable
 
 from ..errors import InputError, Problem
 from ..intent.state import ClusterState, Node
+from ..intent.variables import MTU_MIN
 
 ETHERNET = 14
 _IP_HEADER = {4: 20, 6: 40}
 _TUNNEL_HEADER = {"geneve": 8 + 8, "vxlan": 8 + 8, "gre": 4}
 """UDP and Geneve without options (RFC 8926), UDP and VXLAN (RFC 7348), GRE without key or checksum (RFC 2784)."""
-MTU_MIN = {4: 576, 6: 1280}
-"""RFC 791 (what every host has to accept) and RFC 8200 section 5."""
 
 
 def underlay_family(nodes: Iterable[Node]) -> int:
