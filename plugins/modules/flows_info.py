@@ -28,16 +28,8 @@ options:
     description: Whether to return the counters of every flow as well.
     type: bool
     default: false
-  socket:
-    description:
-      - Where the bridge speaks OpenFlow, as C(unix:path) or C(tcp:host:port).
-      - The default is the bridge's management socket C(/var/run/openvswitch/<bridge>.mgmt).
-    type: str
-  timeout:
-    description: How many seconds ovs-vswitchd may leave a request without an answer.
-    type: int
-    default: 10
 extends_documentation_fragment:
+  - sluice.fabric.openflow
   - sluice.fabric.attributes
 attributes:
   check_mode:
