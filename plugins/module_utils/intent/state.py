@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Mapping
 
 from .kinds import ContainerPort, EndpointSlice, Ingress, Namespace, NetworkPolicy, Service
+from .kinds.admin_policy import AdminPolicy
+from .kinds.antrea import AntreaGroup, AntreaPolicy, Tier
 
 __all__ = ["Cluster", "ClusterState", "ContainerPort", "Node", "Pod", "Route", "Transport"]
 
@@ -27,6 +29,8 @@ class Cluster:
     """MTU of the pods' interfaces in bytes; None: computed from the transport interfaces and the mode."""
     masquerade: bool = True
     """Whether pods reach addresses outside the cluster with their node's address."""
+    established: str = "revalidate"
+    """What policies say of connections that are there already. revalidate: the same as of new ones; keep: nothing."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ class Pod:
     ofport: int = 0
     interface: str = ""
     """The host's end of the veth pair, which is the port's name on the bridge; at most 15 characters."""
+    ready: bool = True
+    terminating: bool = False
 
     @property
     def key(self) -> str:
@@ -88,13 +94,22 @@ class Pod:
 
 @dataclass(frozen=True)
 class ClusterState:
-    """All of it. Mappings are keyed by node name, or by ``namespace/name``, and are in sorted order."""
+    """All of it. Mappings are keyed by node name, by ``namespace/name``, or by the bare name of what has no namespace, and are in sorted order."""
 
     cluster: Cluster
     nodes: Mapping[str, Node]
     namespaces: Mapping[str, Namespace]
     pods: Mapping[str, Pod]
     services: Mapping[str, Service]
+    """With the cluster IPs and node ports that were allocated for them."""
     endpoint_slices: Mapping[str, EndpointSlice]
     ingresses: Mapping[str, Ingress]
     network_policies: Mapping[str, NetworkPolicy]
+    antrea_policies: Mapping[str, AntreaPolicy] = field(default_factory=dict)
+    """Antrea's ClusterNetworkPolicies and NetworkPolicies."""
+    tiers: Mapping[str, Tier] = field(default_factory=dict)
+    """Those of the inventory; the static ones are kinds.antrea.STATIC_TIERS."""
+    groups: Mapping[str, AntreaGroup] = field(default_factory=dict)
+    """Antrea's ClusterGroups and Groups."""
+    admin_policies: Mapping[str, AdminPolicy] = field(default_factory=dict)
+    """Keyed by ``kind name``."""
