@@ -8,9 +8,13 @@ from typing import Iterable, Iterator, Mapping
 
 from ..errors import SluiceError
 from ..intent.state import ClusterState
+from ..pipeline.notify import METERS
 from .fabric import Fabric
 from .node import compile_node
-from .program import flows_text, render
+from .program import flows_text, lines_text, render
+
+METERS_FILE = "meters.txt"
+"""The meters of every bridge."""
 
 
 def artifact_files(state: ClusterState) -> Iterator[tuple[str, str]]:
@@ -21,6 +25,7 @@ def artifact_files(state: ClusterState) -> Iterator[tuple[str, str]]:
     fabric = Fabric(state)
     for group, flows in sorted(fabric.peer_flows.items()):
         yield peers_file(group), flows_text(flows)
+    yield METERS_FILE, lines_text(METERS)
     for name in sorted(state.nodes):
         for file, text in render(compile_node(fabric, name)).items():
             yield f"{name}/{file}", text

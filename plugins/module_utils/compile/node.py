@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from ..connectivity.contribute import connectivity_flows
+from ..conntrack.contribute import conntrack_flows
 from ..host.contribute import host_program
-from ..ovs.flow import Flow, render_flow
+from ..ovs.flow import Flow
 from ..pipeline.tables import FLOW_TABLES
 from .cni import cni_program, pods_program
 from .fabric import Fabric
 from .program import NodeProgram
 from .switch import switch_program
 
-CONTRIBUTORS = (connectivity_flows,)
+CONTRIBUTORS = (connectivity_flows, conntrack_flows)
 """What gives flows to a NodeProgram: functions of the fabric and the node."""
 
 _TABLE_NUMBER = {name: number for number, name in FLOW_TABLES.items()}
@@ -23,16 +24,29 @@ def compile_node(fabric: Fabric, name: str) -> NodeProgram:
     Raises InputError for a state that cannot be: no common underlay, an MTU that does not fit.
     """
     node = fabric.state.nodes[name]
-    flows = [flow for contribute in CONTRIBUTORS for flow in contribute(fabric, node)]
+    flows = [flow for contribute in CONTRIBUTORS for flow in contribute(fabric, node)] + _pass_through()
     return NodeProgram(
         node=name,
         switch=switch_program(fabric, node),
-        flows=tuple(sorted(flows, key=_order)),
+        flows=tuple(sorted(flows, key=flow_order)),
+        groups=(),
+        rules={},
         peer_group=fabric.peer_group(node),
         host=host_program(fabric, node),
         cni=cni_program(fabric, node),
         pods=pods_program(fabric, node))
 
 
-def _order(flow: Flow) -> tuple[int, int, str]:
-    return _TABLE_NUMBER[flow.table], -flow.priority, render_flow(flow)
+def flow_order(flow: Flow) -> tuple[int, int, tuple[str, ...]]:
+    """Sorts flows as a packet meets them."""
+    return _TABLE_NUMBER[flow.table], -flow.priority, flow.match
+
+
+def _pass_through() -> list[Flow]:
+    """Interim, until policies and Services are compiled."""
+    from ..pipeline.build import flow, goto
+    from ..pipeline import tables as t
+    steps = [(t.NODE_ADDRESS, t.SERVICE), (t.SERVICE, t.POLICY_EXEMPT), (t.POLICY_EXEMPT, t.EGRESS_ADMIN), (t.EGRESS_ADMIN, t.EGRESS_POLICY),
+             (t.EGRESS_POLICY, t.EGRESS_BASELINE), (t.EGRESS_BASELINE, t.INGRESS_ADMIN), (t.INGRESS_ADMIN, t.INGRESS_POLICY),
+             (t.INGRESS_POLICY, t.INGRESS_BASELINE), (t.INGRESS_BASELINE, t.ALLOWED)]
+    return [flow(here, 0, [], [goto(there)], "baseline") for here, there in steps]

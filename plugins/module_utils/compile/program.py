@@ -16,7 +16,11 @@ class NodeProgram:
     node: str
     switch: Mapping[str, Any]
     flows: tuple[Flow, ...]
-    """In the order of the pipeline: by table number, then falling priority, then text."""
+    """In the order of the pipeline: by table number, then falling priority, then match."""
+    groups: tuple[str, ...]
+    """Groups of this node alone, in the syntax of ovs-ofctl, sorted."""
+    rules: Mapping[str, Any]
+    """Cookie (0x…) to the rule of a policy whose verdict the flows with it execute."""
     peer_group: str
     """The name of the flows to other nodes that this one shares with others (see Fabric.peer_flows); empty if it has none."""
     host: Mapping[str, Any]
@@ -29,6 +33,8 @@ def render(program: NodeProgram) -> dict[str, str]:
     return {
         "switch.json": json_text(program.switch),
         "flows.txt": flows_text(program.flows),
+        "groups.txt": lines_text(program.groups),
+        "rules.json": json_text(program.rules),
         "host.json": json_text(program.host),
         "cni.conflist": json_text(program.cni),
         "pods.json": json_text(program.pods),
@@ -38,6 +44,10 @@ def render(program: NodeProgram) -> dict[str, str]:
 def flows_text(flows: Iterable[Flow]) -> str:
     """One flow a line, in the syntax of ovs-ofctl with the names of the tables."""
     return "".join([render_flow(flow) + "\n" for flow in flows])
+
+
+def lines_text(lines: Iterable[str]) -> str:
+    return "".join([line + "\n" for line in lines])
 
 
 def json_text(value: Mapping[str, Any]) -> str:

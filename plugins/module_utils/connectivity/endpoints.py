@@ -7,7 +7,7 @@ from typing import NamedTuple, Sequence
 from ..ovs.flow import Flow
 from ..pipeline.build import Family, family, flow, goto
 from ..pipeline.cookie import OWNER_PROGRAM
-from ..pipeline.tables import ARP, GATEWAY_MAC, ND, OUTPUT, ROUTE, SPOOF_GUARD, set_output
+from ..pipeline.tables import ARP, FIRST_IP, GATEWAY_MAC, ND, ROUTE, SNAT, SPOOF_GUARD, set_output
 from .answer import answer
 
 
@@ -42,7 +42,7 @@ def endpoint_flows(endpoint: Endpoint, owner: int = OWNER_PROGRAM) -> list[Flow]
 
 def _spoof_guard(endpoint: Endpoint, ip_family: Family, ip: str, name: str, owner: int) -> list[Flow]:
     sender = [f"in_port={endpoint.ofport}", f"dl_src={endpoint.mac}"]
-    guard = [flow(SPOOF_GUARD, 200, [*sender, ip_family.ip, f"{ip_family.source}={ip}"], [goto(ROUTE)], name, owner)]
+    guard = [flow(SPOOF_GUARD, 200, [*sender, ip_family.ip, f"{ip_family.source}={ip}"], [goto(FIRST_IP)], name, owner)]
     if ip_family.version == 4:
         arp = [*sender, "arp", f"arp_spa={ip}", f"arp_sha={endpoint.mac}"]
         return [*guard, flow(SPOOF_GUARD, 200, arp, [goto(ARP)], name, owner)]
@@ -54,7 +54,7 @@ def _spoof_guard(endpoint: Endpoint, ip_family: Family, ip: str, name: str, owne
 
 def _delivery(endpoint: Endpoint, ip_family: Family, ip: str, name: str, owner: int) -> list[Flow]:
     destination = [ip_family.ip, f"{ip_family.destination}={ip}"]
-    deliver = [set_output(endpoint.ofport), goto(OUTPUT)]
+    deliver = [set_output(endpoint.ofport), goto(SNAT)]
     return [
         # Already addressed to the pod's MAC: a neighbour on the same link (or the host, which has routed it) sent it.
         flow(ROUTE, 210, [f"dl_dst={endpoint.mac}", *destination], deliver, name, owner),

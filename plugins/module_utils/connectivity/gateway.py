@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from typing import Sequence
 
+from ..conntrack.state import NO_SERVICE
 from ..ovs.flow import Flow
 from ..pipeline.build import family, flow, goto
 from ..pipeline.tables import (
     ARP,
     CLASSIFY,
-    FLOW_TABLES,
+    CONNTRACK,
+    CONNTRACK_STATE,
+    ENDPOINT,
+    FIRST_IP,
     FROM_GATEWAY,
     FROM_POD,
     FROM_TUNNEL,
     GATEWAY_MAC,
+    HAIRPIN_ADDRESS,
     ND,
+    ND_ANSWER,
+    NODE_PORT_ADDRESS,
     OUTPUT,
     PEER_MAC,
     PEER_NEXT_HOP,
     ROUTE,
+    SNAT,
     SPOOF_GUARD,
     set_output,
     set_source,
@@ -29,6 +37,9 @@ from .answer import advertisement_flow, answer
 
 NAME = "gateway"
 
+CLOSED = (CLASSIFY, SPOOF_GUARD, ARP, ND, ND_ANSWER, CONNTRACK, CONNTRACK_STATE, ENDPOINT, ROUTE, OUTPUT)
+"""Tables in which a packet that no flow knows is dropped. In the others it goes on."""
+
 
 def gateway_flows(node_cidrs: Sequence[str]) -> list[Flow]:
     """Flows between the pods of a node whose pod CIDRs are ``node_cidrs`` and its host; pods' packets to anywhere else go to the host.
@@ -36,13 +47,13 @@ def gateway_flows(node_cidrs: Sequence[str]) -> list[Flow]:
     The host is trusted with any IP source address, since it forwards what comes from outside.
     """
     sender = [f"in_port={OFPORT_GATEWAY}"]
-    to_gateway = [f"set_field:{GATEWAY_MAC}->eth_dst", set_output(OFPORT_GATEWAY), goto(OUTPUT)]
+    to_gateway = [f"set_field:{GATEWAY_MAC}->eth_dst", set_output(OFPORT_GATEWAY), goto(SNAT)]
     flows = [
         flow(CLASSIFY, 200, sender, [set_source(FROM_GATEWAY), goto(SPOOF_GUARD)], NAME),
         # Linux asks with any of its addresses as sender, so only the hardware address is held to.
         flow(SPOOF_GUARD, 200, [*sender, "arp", f"arp_sha={GATEWAY_MAC}"], [goto(ARP)], NAME),
-        flow(SPOOF_GUARD, 200, [*sender, "ip"], [goto(ROUTE)], NAME),
-        flow(SPOOF_GUARD, 200, [*sender, "ipv6"], [goto(ROUTE)], NAME),
+        flow(SPOOF_GUARD, 200, [*sender, "ip"], [goto(FIRST_IP)], NAME),
+        flow(SPOOF_GUARD, 200, [*sender, "ipv6"], [goto(FIRST_IP)], NAME),
         flow(SPOOF_GUARD, 220, [*sender, "icmp6", "icmp_type=135", "icmp_code=0", f"nd_sll={GATEWAY_MAC}"], [goto(ND)], NAME),
     ]
     for cidr in node_cidrs:
@@ -54,7 +65,13 @@ def gateway_flows(node_cidrs: Sequence[str]) -> list[Flow]:
             flow(ROUTE, 200, [ip_family.ip, f"{ip_family.destination}={address}"], to_gateway, NAME),
             # An address of this node that no pod has: sending it to the host would only bring it back.
             flow(ROUTE, 190, [ip_family.ip, f"{ip_family.destination}={cidr}"], [], NAME),
-            flow(ROUTE, 100, [source_is(FROM_POD), ip_family.ip], to_gateway, NAME)]
+            flow(ROUTE, 100, [source_is(FROM_POD), ip_family.ip], to_gateway, NAME),
+            # What the host got from a Service: endpoints that are on hosts or outside; and the answers to clients outside.
+            flow(ROUTE, 110, [source_is(FROM_GATEWAY), ip_family.ip, NO_SERVICE], [], NAME),
+            flow(ROUTE, 100, [source_is(FROM_GATEWAY), ip_family.ip], to_gateway, NAME),
+            flow(ROUTE, 185, ["ct_state=+rpl+trk", source_is(FROM_TUNNEL), ip_family.ip], to_gateway, NAME),
+            answer(NODE_PORT_ADDRESS[ip_family.version], PEER_MAC, NAME),
+            answer(HAIRPIN_ADDRESS[ip_family.version], PEER_MAC, NAME)]
     return flows
 
 
@@ -74,5 +91,6 @@ def baseline_flows() -> list[Flow]:
         # What came through a tunnel is for this node or for nobody.
         flow(ROUTE, 180, [source_is(FROM_TUNNEL)], [], name),
         advertisement_flow(),
-        flow(OUTPUT, 200, [], ["output:reg1"], name)]
-    return flows + [flow(table, 0, [], [], name) for table in FLOW_TABLES.values()]
+        # A port does not get its own packets back from output, but a pod that is its own Service's endpoint is to.
+        flow(OUTPUT, 200, [], ["load:0->NXM_OF_IN_PORT[]", "output:reg1"], name)]
+    return flows + [flow(table, 0, [], [], name) for table in CLOSED]

@@ -6,7 +6,7 @@ from typing import Iterable
 
 from ..ovs.flow import Flow
 from ..pipeline.build import V4, V6, family, flow, goto
-from ..pipeline.tables import CLASSIFY, FROM_TUNNEL, OUTPUT, PEER_MAC, ROUTE, set_output, set_source
+from ..pipeline.tables import CLASSIFY, FIRST_IP, FROM_TUNNEL, PEER_MAC, ROUTE, SNAT, set_output, set_source
 from ..plan.addresses import OFPORT_TUNNEL
 
 NAME = "tunnel"
@@ -15,7 +15,7 @@ NAME = "tunnel"
 def tunnel_flows() -> list[Flow]:
     """What comes out of the tunnel goes on as IP and nothing else: no ARP or ND crosses it."""
     return [
-        flow(CLASSIFY, 200, [f"in_port={OFPORT_TUNNEL}", ip], [set_source(FROM_TUNNEL), goto(ROUTE)], NAME)
+        flow(CLASSIFY, 200, [f"in_port={OFPORT_TUNNEL}", ip], [set_source(FROM_TUNNEL), goto(FIRST_IP)], NAME)
         for ip in (V4.ip, V6.ip)
     ] + [flow(CLASSIFY, 190, [f"in_port={OFPORT_TUNNEL}"], [], NAME)]
 
@@ -28,7 +28,7 @@ def peer_flows(node: str, pod_cidrs: Iterable[str], tunnel_endpoint: str) -> lis
         ip_family = family(cidr)
         flows.append(flow(ROUTE, 150, [ip_family.ip, f"{ip_family.destination}={cidr}"], [
             f"set_field:{PEER_MAC}->eth_dst", "dec_ttl", f"set_field:{tunnel_endpoint}->{tunnel.tunnel_destination}",
-            set_output(OFPORT_TUNNEL), goto(OUTPUT)], f"node/{node}"))
+            set_output(OFPORT_TUNNEL), goto(SNAT)], f"node/{node}"))
     return flows
 
 

@@ -8,6 +8,8 @@ OWNER_PROGRAM = 0x51C3
 """Flows of the NodeProgram, put by Ansible or by ``restore``."""
 OWNER_DYNAMIC = 0x51CD
 """Flows of pods that only the CNI plugin knows."""
+OWNER_LEARNED = 0x51CE
+"""Flows that packets taught the switch: no run compares or removes them."""
 OWNER_MASK = 0xFFFF000000000000
 
 

@@ -86,6 +86,11 @@ PEER_MAC = "0a:51:1c:e0:00:02"
 PEER_NEXT_HOP = {4: "169.254.83.1", 6: "fe80::83:1"}
 """The host's next hop to pods on other nodes; the bridge answers ARP and ND for it with PEER_MAC."""
 
+NODE_PORT_ADDRESS = {4: "169.254.83.2", 6: "fd51:1ce::83:2"}
+"""Where the host sends packets that came to a NodePort of one of its own addresses, so that the bridge balances them."""
+HAIRPIN_ADDRESS = {4: "169.254.83.3", 6: "fd51:1ce::83:3"}
+"""The source of packets that come from the host and that a Service sends back to it: it would not take packets from itself."""
+
 
 def source_is(origin: int) -> str:
     """Match token: the packet came from ``origin`` (FROM_TUNNEL, FROM_GATEWAY or FROM_POD)."""
