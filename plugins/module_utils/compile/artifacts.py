@@ -13,6 +13,9 @@ from .fabric import Fabric
 from .node import compile_node
 from .program import flows_text, lines_text, render
 
+SERVICE_FLOWS_FILE = "services.txt"
+SERVICE_GROUPS_FILE = "services-groups.txt"
+"""Flows and groups of Services that are the same on every node."""
 METERS_FILE = "meters.txt"
 """The meters of every bridge."""
 
@@ -25,6 +28,8 @@ def artifact_files(state: ClusterState) -> Iterator[tuple[str, str]]:
     fabric = Fabric(state)
     for group, flows in sorted(fabric.peer_flows.items()):
         yield peers_file(group), flows_text(flows)
+    yield SERVICE_FLOWS_FILE, flows_text(fabric.service_flows)
+    yield SERVICE_GROUPS_FILE, lines_text(fabric.service_groups)
     yield METERS_FILE, lines_text(METERS)
     for name in sorted(state.nodes):
         for file, text in render(compile_node(fabric, name)).items():

@@ -55,6 +55,16 @@ class Fabric:
         return {group: tuple(flow for peer in self.state.nodes.values() if self._tunnelled(member, peer) for flow in peer_flows(
             peer.name, peer.pod_cidrs, endpoint_address(peer, self.underlay))) for group, member in members.items() if group}
 
+    @cached_property
+    def service_flows(self) -> tuple[Flow, ...]:
+        """Flows of Services that are the same on every node."""
+        return ()
+
+    @cached_property
+    def service_groups(self) -> tuple[str, ...]:
+        """Their groups, in the syntax of ovs-ofctl."""
+        return ()
+
     def routed_peers(self, node: Node) -> list[Node]:
         """The other nodes to whose pods packets travel without a tunnel, so that the host has to know the way."""
         if self.state.cluster.traffic_mode == "encap":

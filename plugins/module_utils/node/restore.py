@@ -96,7 +96,8 @@ def _wait_for_switch(address: str, end: float) -> None:
 
 def _flows(program: Path, address: str, end: float) -> str:
     tables, owner = _tables(program), Owner(OWNER_PROGRAM << 48, OWNER_MASK)
-    want = encode_program(_read(program / "flows.txt").splitlines(), None, None, tables, owner)
+    flows, groups, meters = (_read(program / f"{name}.txt").splitlines() for name in ("flows", "groups", "meters"))
+    want = encode_program(flows, groups, meters, tables, owner)
     _wait_for_switch(address, end)
     return _counts(apply_program(address, want, tables, owner))
 
