@@ -70,6 +70,22 @@ def address(text: str) -> Optional[Address]:
         return None
 
 
+def canonical(text: str) -> str:
+    """The one text of an address (RFC 5952), by which it can be compared; other text stays as it is."""
+    # An IPv4 address has no other.
+    found = address(text) if ":" in text else None
+    return str(found) if found else text
+
+
+def is_special(text: str) -> bool:
+    """Whether it is an address that no other machine can be reached by, so that the API server refuses it for endpoints and external IPs."""
+    found = address(text)
+    return bool(found and (found.is_unspecified or found.is_loopback or found.is_link_local or found.is_multicast))
+
+
+NOT_SPECIAL = "an address that is not unspecified, loopback, link-local or multicast"
+
+
 def cidr(text: str) -> Optional[Network]:
     """The network, host bits cleared as the API server reads it; None if ``text`` is no address/prefix-length."""
     host, slash, length = text.partition("/")

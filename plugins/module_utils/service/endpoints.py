@@ -11,6 +11,8 @@ from ..intent.state import ClusterState, Node, Pod
 
 ZONE_LABEL = "topology.kubernetes.io/zone"
 """The well-known label of a node that says in which zone it is."""
+PROXY_LABEL = "service.kubernetes.io/service-proxy-name"
+"""A Service with this label is left to the proxy that it names (KEP-2447)."""
 
 
 class Endpoint(NamedTuple):
@@ -42,7 +44,8 @@ class PortEndpoints(NamedTuple):
 
 
 def service_endpoints(state: ClusterState) -> dict[str, tuple[PortEndpoints, ...]]:
-    """By Service, in order of key: each of its ports in each family of its cluster IPs. Headless and ExternalName Services are not in it.
+    """By Service, in order of key: each of its ports in each family of its cluster IPs. Services that are headless, ExternalName, or
+    another proxy's are not in it.
 
     A Service with a selector has the pods that it selects, as the EndpointSlice controller of Kubernetes finds them. One without has
     the endpoints of the EndpointSlices that name it.
@@ -53,7 +56,7 @@ def service_endpoints(state: ClusterState) -> dict[str, tuple[PortEndpoints, ...
         slices[piece.service].append(piece)
     found = {}
     for key, service in sorted(state.services.items()):
-        if not service.headless and service.type != "ExternalName":
+        if not (service.headless or service.type == "ExternalName" or PROXY_LABEL in service.labels):
             found[key] = tuple(_ports(service, pods, slices.get(key, ())))
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..fields import PORT, Fields, one_of
-from ..syntax import Check, address, dns_label, dns_subdomain, label_key
+from ..syntax import NOT_SPECIAL, Check, address, canonical, dns_label, dns_subdomain, is_special, label_key
 from .meta import Meta
 from .pod import PROTOCOLS
 
@@ -70,7 +70,11 @@ def _address_check(address_type: str) -> Check:
 
     def check(text: str) -> str:
         found = address(text)
-        return "" if version is None or (found and found.version == version) else f"an {address_type} address"
+        if version is None:
+            return ""
+        if not found or found.version != version:
+            return f"an {address_type} address"
+        return NOT_SPECIAL if is_special(text) else ""
 
     return check
 
@@ -88,7 +92,7 @@ def _read_endpoint(fields: Fields, meta: Meta, address_type: str) -> Endpoint:
     name = target.string("name") if target.string("kind") == "Pod" else ""
     hints = fields.inside("hints")
     endpoint = Endpoint(
-        addresses=addresses,
+        addresses=tuple(map(canonical, addresses)),
         ready=ready,
         serving=serving,
         terminating=terminating,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Union
 
 from ..fields import PORT, Fields
-from ..syntax import address, dns_label, dns_subdomain, is_address, label_key
+from ..syntax import NOT_SPECIAL, address, canonical, dns_label, dns_subdomain, is_address, is_special, label_key
 from .meta import Meta
 from .pod import PROTOCOLS
 
@@ -71,9 +71,9 @@ def read_service(meta: Meta, fields: Fields) -> Service:
     fields.no_others()
     kind = spec.string("type", "ClusterIP", choices=TYPES)
     headless, cluster_ips = _read_cluster_ips(spec, kind)
-    families = _read_families(spec, cluster_ips)
+    families, family_policy = _read_families(spec, cluster_ips)
     affinity, timeout = _read_affinity(spec)
-    external_ips = spec.addresses("externalIPs")
+    external_ips = tuple(map(canonical, spec.addresses("externalIPs")))
     service = Service(
         meta.namespace,
         meta.name,
@@ -90,7 +90,7 @@ def read_service(meta: Meta, fields: Fields) -> Service:
         internal_traffic_policy=spec.string("internalTrafficPolicy", "Cluster", choices=TRAFFIC_POLICIES),
         traffic_distribution=spec.string("trafficDistribution", choices=("PreferClose", "PreferSameZone", "PreferSameNode")),
         external_ips=external_ips,
-        load_balancer_ip=spec.string("loadBalancerIP", check=_address_or_empty),
+        load_balancer_ip=canonical(spec.string("loadBalancerIP", check=_address_or_empty)),
         load_balancer_class=spec.string("loadBalancerClass", check=label_key),
         load_balancer_ingress=ingress,
         load_balancer_source_ranges=spec.cidrs("loadBalancerSourceRanges"),
@@ -98,7 +98,7 @@ def read_service(meta: Meta, fields: Fields) -> Service:
         health_check_node_port=spec.integer("healthCheckNodePort", 0, 0, 65535),
         publish_not_ready_addresses=spec.boolean("publishNotReadyAddresses"),
         ip_families=families,
-        ip_family_policy=spec.string("ipFamilyPolicy", choices=("SingleStack", "PreferDualStack", "RequireDualStack")),
+        ip_family_policy=family_policy,
         external_name=spec.string("externalName", check=dns_subdomain),
     )
     spec.no_others()
@@ -112,7 +112,7 @@ def _address_or_empty(text: str) -> str:
 
 def _read_status(status: Fields) -> tuple[str, ...]:
     entries = status.inside("loadBalancer").items("ingress")
-    return tuple(ip for ip in (entry.string("ip", check=is_address) for entry in entries) if ip)
+    return tuple(canonical(ip) for ip in (entry.string("ip", check=is_address) for entry in entries) if ip)
 
 
 def _read_cluster_ips(spec: Fields, kind: str) -> tuple[bool, tuple[str, ...]]:
@@ -136,14 +136,19 @@ def _read_cluster_ips(spec: Fields, kind: str) -> tuple[bool, tuple[str, ...]]:
     return False, tuple(str(one) for one in addresses)
 
 
-def _read_families(spec: Fields, cluster_ips: tuple[str, ...]) -> tuple[str, ...]:
+def _read_families(spec: Fields, cluster_ips: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     families = spec.strings("ipFamilies", choices=FAMILIES)
     if len(set(families)) < len(families):
         spec.problem("ipFamilies", "names a family twice", "IPv4 and IPv6 at most once")
     for index, (family, ip) in enumerate(zip(families, cluster_ips)):
         if (family == "IPv6") != (":" in ip):
             spec.problem(f"ipFamilies[{index}]", f"is {family}, but the clusterIP there is {ip}", "the family of the address")
-    return families
+    policy = spec.string("ipFamilyPolicy", choices=("SingleStack", "PreferDualStack", "RequireDualStack"))
+    if policy == "SingleStack":
+        for name, several in (("ipFamilies", families), ("clusterIPs", cluster_ips)):
+            if len(several) > 1:
+                spec.problem(name, f"has {' and '.join(several)}, but ipFamilyPolicy is SingleStack", "one, or another ipFamilyPolicy")
+    return families, policy
 
 
 def _read_affinity(spec: Fields) -> tuple[str, int]:
@@ -208,12 +213,12 @@ def _check_type(spec: Fields, service: Service) -> None:
         spec.problem("loadBalancerSourceRanges", f"has no meaning for the type {service.type}", "the type LoadBalancer")
     if service.load_balancer_class and not balanced:
         spec.problem("loadBalancerClass", f"has no meaning for the type {service.type}", "the type LoadBalancer")
+    if spec.has("allocateLoadBalancerNodePorts") and not balanced:
+        spec.problem("allocateLoadBalancerNodePorts", f"has no meaning for the type {service.type}", "the type LoadBalancer")
     if service.health_check_node_port and not (balanced and service.external_traffic_policy == "Local"):
         spec.problem("healthCheckNodePort", "needs the type LoadBalancer and externalTrafficPolicy: Local", "no healthCheckNodePort")
     if service.type == "ExternalName" and not spec.has("externalName"):
         spec.problem("externalName", "is missing", "the DNS name that the Service stands for")
     for index, ip in enumerate(service.external_ips):
-        found: Optional[object] = address(ip)
-        special = found and any(getattr(found, kind) for kind in ("is_unspecified", "is_loopback", "is_link_local", "is_multicast"))
-        if special:
-            spec.problem(f"externalIPs[{index}]", f"is {ip}", "an address that is not unspecified, loopback, link-local or multicast")
+        if is_special(ip):
+            spec.problem(f"externalIPs[{index}]", f"is {ip}", NOT_SPECIAL)
