@@ -12,15 +12,25 @@ from typing import Any
 from ovs_sandbox import OvsSandbox
 
 import sluice
-from sluice.connectivity.endpoints import Endpoint, endpoint_flows
-from sluice.connectivity.gateway import baseline_flows, gateway_flows
+from sluice.compile.fabric import Fabric
+from sluice.compile.node import compile_node
+from sluice.intent.state import Cluster, ClusterState, Pod, Transport
+from sluice.intent.state import Node as PlannedNode
 from sluice.pipeline.tables import FLOW_TABLES, GATEWAY_MAC
 from sluice.zipapp_build import build_zipapp
 
 CIDRS = ["10.10.0.0/24", "fd10:10::/64"]
-PLANNED = {
+PLANNED: dict[str, Any] = {
     "namespace": "shop", "name": "cart", "container_id": "sluice-shop.cart", "ips": ["10.10.0.2", "fd10:10::2"],
     "mac": "0a:00:00:00:00:02", "ofport": 16, "interface": "sp-cart", "host_network": False, "ports": []}
+
+
+def _state() -> ClusterState:
+    """A cluster of this node and the planned pod."""
+    pod = Pod(namespace=PLANNED["namespace"], name=PLANNED["name"], node="node", ips=tuple(PLANNED["ips"]), mac=PLANNED["mac"],
+              ofport=PLANNED["ofport"], interface=PLANNED["interface"])
+    node = PlannedNode("node", Transport("eth1", ("172.16.0.1/16",), 1500), tuple(CIDRS), "netdev")
+    return ClusterState(Cluster("test", tuple(CIDRS)), {"node": node}, {}, {pod.key: pod}, {}, {}, {}, {})
 
 
 class Node:
@@ -49,8 +59,7 @@ class Node:
         self.restore_flows()
 
     def restore_flows(self) -> None:
-        planned = Endpoint(PLANNED["namespace"], PLANNED["name"], PLANNED["ips"], PLANNED["mac"], PLANNED["ofport"])  # type: ignore[arg-type]
-        flows = baseline_flows() + gateway_flows(CIDRS) + endpoint_flows(planned)
+        flows = compile_node(Fabric(_state()), "node").flows
         # A change is what ovs-vsctl waits for ovs-vswitchd after.
         self.ovs.vsctl("set", "Bridge", "br-sluice", f"external_ids:flows={uuid.uuid4()}")
         file = self.plugin.with_name("flows.txt")
