@@ -31,6 +31,8 @@ class Cluster:
     """Whether pods reach addresses outside the cluster with their node's address."""
     established: str = "revalidate"
     """What policies say of connections that are there already. revalidate: the same as of new ones; keep: nothing."""
+    unsupported: str = "refuse"
+    """What happens to input that cannot be enforced. refuse: it is a problem; warn: it is left out, with a warning."""
 
 
 @dataclass(frozen=True)
