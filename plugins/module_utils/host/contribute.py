@@ -6,7 +6,7 @@ from typing import Any
 
 from ..compile.fabric import Fabric
 from ..intent.state import Node
-from ..node.units import NODE_UNIT, NODE_UNIT_FILE, NODE_UNIT_TEXT
+from ..node.units import AGENT_UNIT, AGENT_UNIT_FILE, AGENT_UNIT_TEXT, NODE_UNIT, NODE_UNIT_FILE, NODE_UNIT_TEXT
 from ..plan.underlay import endpoint_address
 from .settings import firewall, gateway_link, nftables, peer_routes, sysctl, transport_links, transport_routes, tunnel_routes
 
@@ -25,7 +25,7 @@ def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
         "routes": routes,
         "nftables": nftables(node, cluster.pod_cidrs, cluster.masquerade),
         "firewall": firewall(node, cluster.tunnel_type if fabric.has_tunnels else "", endpoint_address(node, fabric.underlay)),
-        # Enabled and not started: what it would do is what the run that enables it does.
-        "files": {NODE_UNIT_FILE: {"content": NODE_UNIT_TEXT}},
-        "units": {NODE_UNIT: {"enabled": True}},
+        "files": {NODE_UNIT_FILE: {"content": NODE_UNIT_TEXT}, AGENT_UNIT_FILE: {"content": AGENT_UNIT_TEXT}},
+        # The first is enabled and not started: what it would do is what the run that enables it does.
+        "units": {NODE_UNIT: {"enabled": True}, AGENT_UNIT: {"enabled": True, "started": True}},
     }

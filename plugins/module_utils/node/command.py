@@ -13,6 +13,7 @@ USAGE = """\
 usage: sluice COMMAND
 
 Commands on a node:
+  agent                                 answer rejected packets and write the audit log, for ever
   restore                               put back this node's host settings, flows and pods' flows
   run-pod POD                           become the process that runs the pod's container
   clear-pod POD                         remove what is left of the pod's container and of its attachment
@@ -41,7 +42,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
 
 def _command(arguments: Sequence[str]) -> int:
     command, count = (arguments[0] if arguments else ""), len(arguments) - 1
-    if (command, count) == ("restore", 0):
+    if (command, count) == ("agent", 0):
+        from .agent.agent import run
+        run()
+    elif (command, count) == ("restore", 0):
         from .restore import restore
         restore()
     elif (command, count) == ("run-pod", 1):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The systemd unit that puts the node's program back, at boot and whenever ovs-vswitchd was started anew.
+"""The systemd units of a node.
+
+sluice-node.service puts the node's program back, at boot and whenever ovs-vswitchd was started anew.
 
 Being wanted by ovs-vswitchd starts it after each start of that, and being part of it ends it with each stop, without which systemd would
 take it for still active. This is enough: tried on systemd 252 and Debian's Open vSwitch 3.1, with the unit active before and not, with
@@ -28,4 +30,25 @@ RestartSec=5
 
 [Install]
 WantedBy=multi-user.target ovs-vswitchd.service
+"""
+
+AGENT_UNIT = "sluice-agent.service"
+AGENT_UNIT_FILE = f"/etc/systemd/system/{AGENT_UNIT}"
+# It waits for a switch that is not there itself, and ends by itself when the engine is replaced. In a flood the rest of the node comes first.
+AGENT_UNIT_TEXT = """\
+[Unit]
+Description=Sluice: answer packets that policies reject, and write the audit log
+After=ovs-vswitchd.service
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=/usr/bin/python3 -I /usr/lib/sluice/sluice.pyz agent
+Restart=always
+RestartSec=1
+Nice=5
+MemoryMax=256M
+CPUQuota=50%
+
+[Install]
+WantedBy=multi-user.target
 """

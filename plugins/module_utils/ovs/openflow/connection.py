@@ -97,6 +97,22 @@ class Connection:
                 return replies
             replies.append(reply)
 
+    def send(self, messages: bytes) -> None:
+        """Send messages that the switch does not answer."""
+        self._send_all(messages)
+
+    def receive(self, seconds: float) -> Optional[tuple[int, int, bytes]]:
+        """The next message (type, xid, body) that comes unasked; None if there is none within ``seconds``."""
+        deadline = time.monotonic() + seconds
+        while True:
+            while len(self._buffer) >= 8 and len(self._buffer) >= int.from_bytes(self._buffer[2:4], "big"):
+                message = self._take()
+                if message:
+                    return message
+            if not select.select([self._socket], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                return None
+            self._read()
+
     def _connect(self) -> socket.socket:
         kind, _separator, rest = self.address.partition(":")
         try:
@@ -139,12 +155,18 @@ class Connection:
     def _receive(self) -> tuple[int, int, bytes]:
         """The next message (type, xid, body) that is not one of the connection's own upkeep."""
         while True:
-            _version, kind, length, xid = HEADER.unpack(self._receive_bytes(8))
-            body = self._receive_bytes(length - 8)
-            if kind == ECHO_REQUEST:
-                self._send_all(HEADER.pack(VERSION, ECHO_REPLY, 8 + len(body), xid) + body)
-            elif kind != HELLO:
-                return kind, xid, body
+            message = self._take()
+            if message:
+                return message
+
+    def _take(self) -> Optional[tuple[int, int, bytes]]:
+        """The next message; None for one of the connection's own upkeep, which is done."""
+        _version, kind, length, xid = HEADER.unpack(self._receive_bytes(8))
+        body = self._receive_bytes(length - 8)
+        if kind == ECHO_REQUEST:
+            self._send_all(HEADER.pack(VERSION, ECHO_REPLY, 8 + len(body), xid) + body)
+            return None
+        return None if kind == HELLO else (kind, xid, body)
 
     def _receive_bytes(self, count: int) -> bytes:
         while len(self._buffer) < count:
