@@ -10,11 +10,16 @@ from ansible import constants
 from ansible.plugins.action import ActionBase
 from ansible_collections.sluice.fabric.plugins.module_utils import zipapp_build
 from ansible_collections.sluice.fabric.plugins.module_utils.compile.artifacts import write_files
-from ansible_collections.sluice.fabric.plugins.module_utils.compile.inventory import Compiled, compile_inventory
+from ansible_collections.sluice.fabric.plugins.module_utils.compile.inventory import FACTS_FILE, Compiled, compile_inventory
+from ansible_collections.sluice.fabric.plugins.module_utils.compile.order import beyond_flows, receivers
 from ansible_collections.sluice.fabric.plugins.module_utils.compile.paths import program_paths
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
 
 GROUP = "sluice_nodes"
+ARGUMENTS: dict[str, Any] = {
+    "facts_variable": {"type": "str", "default": "node_facts_result"},
+    "only": {"type": "str", "choices": ["flows"]},
+}
 PLAYBOOK_VARIABLES = ("sluice_verify_outside",)
 """Variables of the inventory that are not the compile's."""
 OBSERVED = ("interfaces", "routes", "architecture", "bridges")
@@ -30,12 +35,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        _validation, arguments = self.validate_argument_spec({"facts_variable": {"type": "str", "default": "node_facts_result"}})
+        _validation, arguments = self.validate_argument_spec(ARGUMENTS)
         hosts = {name: _host(variables["hostvars"][name], arguments["facts_variable"]) for name in variables["groups"].get(GROUP, ())}
         base_dir = variables.get("inventory_dir") or Path.cwd()
         cluster_vars = hosts[min(hosts)]["vars"] if hosts else {}
         try:
             compiled = compile_inventory(cluster_vars, hosts, str(base_dir), PLAYBOOK_VARIABLES)
+            if arguments["only"]:
+                _refuse_more(compiled)
             directory = self._keep(compiled)
             engine = _engine()
         except SluiceError as error:
@@ -46,6 +53,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             changed=bool(compiled.changed),
             directory=str(compiled.directory),
             programs=program_paths(compiled.state, directory),
+            receivers=receivers(compiled.state.nodes, compiled.directory, compiled.before, compiled.files),
             engine=engine,
             files=[str(path) for path in compiled.changed])
         if self._task.diff:
@@ -63,6 +71,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         else:
             write_files(files, [path for path in compiled.changed if path not in compiled.files])
         return directory
+
+
+def _refuse_more(compiled: Compiled) -> None:
+    beyond = beyond_flows(compiled.changed, (compiled.allocations, compiled.directory / FACTS_FILE))
+    if beyond:
+        listed = "".join(f"\n  - {path}" for path in beyond)
+        raise SluiceError(f"the change is more than flows, so nothing was changed; run the site playbook for it. It differs in{listed}")
 
 
 def _engine() -> dict[str, str]:

@@ -22,6 +22,12 @@ options:
     description: The variable in which each host has the result of M(sluice.fabric.node_info).
     type: str
     default: node_facts_result
+  only:
+    description:
+      - V(flows) refuses a change that is more than flows, groups and what goes with them, before anything is written. Bridges, host settings,
+        pods and the CNI plugin then are as they were, and M(sluice.fabric.flows) alone makes the nodes what the inventory says.
+    type: str
+    choices: [flows]
 extends_documentation_fragment:
   - sluice.fabric.attributes
 attributes:
@@ -54,10 +60,24 @@ directory:
   type: str
   sample: /home/ops/inventory/artifacts/demo
 programs:
-  description: For each node the C(directory) of its program's files, and C(peers), the file of the flows that it shares with other nodes.
+  description:
+    - For each node the C(directory) of its program's files, and the files, its own and shared ones, that make up its C(flows), C(groups)
+      and C(meters).
   returned: success
   type: dict
-  sample: {node1: {directory: /home/ops/inventory/artifacts/demo/node1, peers: /home/ops/inventory/artifacts/demo/peers-all.txt}}
+  sample:
+    node1:
+      directory: /home/ops/inventory/artifacts/demo/node1
+      flows: [/home/ops/inventory/artifacts/demo/node1/flows.txt, /home/ops/inventory/artifacts/demo/services.txt]
+      groups: [/home/ops/inventory/artifacts/demo/node1/groups.txt, /home/ops/inventory/artifacts/demo/services-groups.txt]
+      meters: [/home/ops/inventory/artifacts/demo/meters.txt]
+receivers:
+  description:
+    - The nodes that change which connections their pods accept. What is newly allowed is to be allowed there before it is where the connections come from.
+  returned: success
+  type: list
+  elements: str
+  sample: [node2]
 engine:
   description: The engine for the nodes, built from this collection. C(directory) holds it twice, as C(sluice) and as C(sluice.pyz); C(sha256) is of each.
   returned: success

@@ -55,6 +55,12 @@ options:
         their flows alone.
     type: str
     default: "0/0"
+  files:
+    description:
+      - Files on the node, path to text, that have to say what the bridge has, for whatever puts its flows back after a restart.
+      - They are written under other names before the bridge is changed, where a full disk shows, and moved into place once it has the flows.
+    type: dict
+    default: {}
   state:
     description:
       - V(overridden) makes the managed flows exactly O(flows).
@@ -134,6 +140,12 @@ modified:
   returned: success
   type: int
   sample: 1
+files:
+  description: The files that were written.
+  returned: success
+  type: list
+  elements: path
+  sample: [/etc/sluice/flows.txt]
 plan:
   description:
     - The changes, at most 100 lines of them. C(-) precedes what goes, C(+) what comes, and what is modified has both.
@@ -146,6 +158,7 @@ plan:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
+from ansible_collections.sluice.fabric.plugins.module_utils.node.staged_files import StagedFiles, differing
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.flow_apply import STATES, apply_program, plan_lines
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.openflow.connection import socket_address
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.program import as_lines, encode_program, parse_owner, parse_tables
@@ -162,6 +175,7 @@ def main() -> None:
             "meters": {"type": "raw"},
             "tables": {"type": "dict", "default": {}},
             "cookie": {"type": "str", "default": "0/0"},
+            "files": {"type": "dict", "default": {}},
             "state": {"type": "str", "choices": list(STATES), "default": "overridden"},
             "socket": {"type": "str"},
             "timeout": {"type": "int", "default": 10},
@@ -174,13 +188,17 @@ def main() -> None:
         tables, owner = parse_tables(options["tables"]), parse_owner(options["cookie"])
         flows, groups, meters = (as_lines(name, options[name]) for name in ("flows", "groups", "meters"))
         want = encode_program(flows or [], groups, meters, tables, owner)
-        plan = apply_program(socket_address(options["bridge"], options["socket"]), want, tables, owner, options["state"],
-                             check=module.check_mode, timeout=options["timeout"])
+        files = differing(options["files"])
+        with StagedFiles({} if module.check_mode else files) as staged:
+            plan = apply_program(socket_address(options["bridge"], options["socket"]), want, tables, owner, options["state"],
+                                 check=module.check_mode, timeout=options["timeout"])
+            staged.move()
     except SluiceError as error:
         module.fail_json(msg=f"bridge {options['bridge']}: {error}")
     lines = plan_lines(plan, tables)
-    module.exit_json(changed=plan.changed, added=plan.count("added"), removed=plan.count("removed"), modified=plan.count("modified"),
-                     plan=lines[:PLAN_LINES], diff={"prepared": "".join(f"{line}\n" for line in lines)})
+    diff = "".join([*(f"{line}\n" for line in lines), *(f"file {path}\n" for path in files)])
+    module.exit_json(changed=plan.changed or bool(files), files=list(files), added=plan.count("added"), removed=plan.count("removed"),
+                     modified=plan.count("modified"), plan=lines[:PLAN_LINES], diff={"prepared": diff})
 
 
 if __name__ == "__main__":
