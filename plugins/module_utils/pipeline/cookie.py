@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 OWNER_PROGRAM = 0x51C3
 """Flows of the NodeProgram, put by Ansible or by ``restore``."""
@@ -13,6 +14,8 @@ OWNER_LEARNED = 0x51CE
 OWNER_MASK = 0xFFFF000000000000
 
 
+# An object has several flows, mostly made one after the other.
+@lru_cache(maxsize=4096)
 def cookie(owner: int, name: str) -> int:
     """The cookie of the flows that ``owner`` holds for the object ``name`` (``pod/default/web``, ``node/node2``, ``gateway``)."""
     digest = hashlib.sha256(name.encode()).digest()
