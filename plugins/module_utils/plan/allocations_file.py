@@ -14,9 +14,12 @@ from ..intent.syntax import is_address
 from .addresses import OFPORT_FIRST_DYNAMIC, OFPORT_FIRST_POD
 
 HEADER = """\
-# Addresses, MACs and switch ports that Sluice has given to nodes and pods. Sluice writes this file; commit it with the inventory.
-# What is here never moves while its object lives. Remove a pod's line to have it placed and addressed anew.
+# Addresses, MACs and ports that Sluice has given to nodes, pods and Services. Sluice writes this file; commit it with the inventory.
+# What is here never moves while its object lives. Remove a pod's or Service's line to have it placed or addressed anew.
 """
+
+NODE_PORT = (30000, 32767)
+"""First and last; the API server's default for --service-node-port-range, of which the ports for health checks are too."""
 
 INTERFACE_LENGTH = 15
 """Linux's IFNAMSIZ without the terminating zero."""
@@ -43,6 +46,17 @@ class PodAllocation:
 
 
 @dataclass(frozen=True)
+class ServiceAllocation:
+    """What one Service has been given; what is written in the Service itself is not here."""
+
+    ips: tuple[str, ...] = ()
+    """Cluster IPs, at most one a family."""
+    node_ports: Mapping[str, int] = field(default_factory=dict)
+    """By protocol and number of the Service's port (TCP/80)."""
+    health_check_node_port: int = 0
+
+
+@dataclass(frozen=True)
 class Allocations:
     """The content of the file; the empty one is what a new cluster has."""
 
@@ -53,6 +67,8 @@ class Allocations:
     """Node to its pod CIDRs, in the cluster's order."""
     pods: Mapping[str, PodAllocation] = field(default_factory=dict)
     """By ``namespace/name``."""
+    services: Mapping[str, ServiceAllocation] = field(default_factory=dict)
+    """By ``namespace/name``; a Service that was given nothing is not here."""
 
 
 def render(allocations: Allocations) -> str:
@@ -63,7 +79,12 @@ def render(allocations: Allocations) -> str:
         f"pod_cidrs: {json.dumps(allocations.pod_cidrs)}\n",
         f"node_prefix_lengths: {json.dumps(allocations.node_prefix_lengths)}\n",
     ]
-    for title, section in (("nodes", allocations.nodes), ("pods", allocations.pods)):
+    sections: tuple[tuple[str, Mapping[str, object]], ...] = (
+        ("nodes", allocations.nodes),
+        ("pods", allocations.pods),
+        ("services", allocations.services),
+    )
+    for title, section in sections:
         lines.append(f"{title}:\n" if section else f"{title}: {{}}\n")
         lines += [f"  {_key(name)}: {json.dumps(_plain(section[name]))}\n" for name in sorted(section)]
     return "".join(lines)
@@ -79,8 +100,15 @@ def _is_plain(text: str) -> bool:
 
 
 def _plain(value: object) -> object:
-    if not isinstance(value, PodAllocation):
-        return value
+    if isinstance(value, PodAllocation):
+        return _plain_pod(value)
+    if isinstance(value, ServiceAllocation):
+        given = {"ips": value.ips, "node_ports": dict(sorted(value.node_ports.items())), "health_check_node_port": value.health_check_node_port}
+        return {name: part for name, part in given.items() if part}
+    return value
+
+
+def _plain_pod(value: PodAllocation) -> dict[str, object]:
     plain: dict[str, object] = {"node": value.node}
     if value.owner:
         plain.update(owner=value.owner, replica=value.replica)
@@ -106,6 +134,7 @@ def parse(text: str, file: str, problems: list[Problem]) -> Allocations:
         tuple(length for length in fields.list("node_prefix_lengths") if isinstance(length, int)),
         {name: nodes.strings(name) for name in nodes.names()},
         {name: _parse_pod(pod) for name, pod in fields.inside("pods").children()},
+        {name: _parse_service(service) for name, service in fields.inside("services").children()},
     )
     fields.no_others()
     return allocations
@@ -131,6 +160,17 @@ def _parse_pod(fields: Fields) -> PodAllocation:
             fields.required(name, "what Sluice wrote")
     fields.no_others()
     return pod
+
+
+def _parse_service(fields: Fields) -> ServiceAllocation:
+    ports = fields.inside("node_ports")
+    service = ServiceAllocation(
+        fields.strings("ips", is_address),
+        {name: ports.integer(name, 0, *NODE_PORT) for name in ports.names()},
+        fields.integer("health_check_node_port", 0, *NODE_PORT),
+    )
+    fields.no_others()
+    return service
 
 
 def _interface_name(text: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Collection, Mapping, Optional
 
 from ..errors import InputError, Problem
+from ..intent.kinds import Service
 from ..intent.load import Intent, collect
 from ..intent.objects import unenforced
 from ..intent.state import ClusterState, Node, Pod
@@ -15,6 +16,8 @@ from .allocations_file import Allocations, PodAllocation, parse, render
 from .placement import place, read_wishes
 from .pods import PlannedPod, make_pods
 from .ranges import NodeRanges
+from .service_checks import service_warnings, shared_addresses, translatable
+from .services import allocate_services, check_service_allocations
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,7 @@ def _plan(
     file = Path(intent.allocations_file).name
     problems = _check_header(intent, before, file)
     if not problems:
-        problems = check_allocations(before, shares, file)
+        problems = check_allocations(before, shares, file) + check_service_allocations(before.services, cluster.service_cidrs, file)
     if problems:
         # What cannot be kept must not be planned around; the other problems are still worth finding.
         before = Allocations()
@@ -91,8 +94,12 @@ def _plan(
     pods = [pod for group in groups for pod in group]
     given, address_problems = allocate_pods(pods, placed, wishes, ranges, before.pods, objects)
     problems += node_problems + pod_problems + wish_problems + place_problems + address_problems
-    after = Allocations(cluster.name, cluster.pod_cidrs, cluster.node_prefix_lengths, cidrs, given)
-    state = None if problems else _state(intent, cidrs, pods, given)
+    allocated, given_services, service_problems = allocate_services(objects, cluster.service_cidrs, before.services)
+    services, left_out, sctp_problems = translatable(allocated, objects, intent.nodes, cluster.unsupported)
+    problems += service_problems + sctp_problems + shared_addresses(services, objects)
+    warnings += left_out + service_warnings(services, objects.endpoint_slices)
+    after = Allocations(cluster.name, cluster.pod_cidrs, cluster.node_prefix_lengths, cidrs, given, given_services)
+    state = None if problems else _state(intent, cidrs, pods, given, services)
     return state, after, tuple(warnings), problems
 
 
@@ -116,7 +123,11 @@ def _check_header(intent: Intent, before: Allocations, file: str) -> list[Proble
 
 
 def _state(
-    intent: Intent, cidrs: Mapping[str, tuple[str, ...]], pods: list[PlannedPod], given: Mapping[str, PodAllocation]
+    intent: Intent,
+    cidrs: Mapping[str, tuple[str, ...]],
+    pods: list[PlannedPod],
+    given: Mapping[str, PodAllocation],
+    services: Mapping[str, Service],
 ) -> ClusterState:
     objects = intent.objects
     return ClusterState(
@@ -124,7 +135,7 @@ def _state(
         {name: Node(name, node.transport, cidrs[name], node.datapath, node.labels) for name, node in sorted(intent.nodes.items())},
         dict(sorted(objects.namespaces.items())),
         {pod.key: _pod(pod, given[pod.key]) for pod in sorted(pods, key=lambda pod: pod.key)},
-        dict(sorted(objects.services.items())),
+        services,
         dict(sorted(objects.endpoint_slices.items())),
         dict(sorted(objects.ingresses.items())),
         dict(sorted(objects.network_policies.items())),

@@ -217,6 +217,8 @@ def _check_type(spec: Fields, service: Service) -> None:
         spec.problem("allocateLoadBalancerNodePorts", f"has no meaning for the type {service.type}", "the type LoadBalancer")
     if service.health_check_node_port and not (balanced and service.external_traffic_policy == "Local"):
         spec.problem("healthCheckNodePort", "needs the type LoadBalancer and externalTrafficPolicy: Local", "no healthCheckNodePort")
+    if service.health_check_node_port and ("TCP", service.health_check_node_port) in ((port.protocol, port.node_port) for port in service.ports):
+        spec.problem("healthCheckNodePort", f"is {service.health_check_node_port}, which is a nodePort too", "another port")
     if service.type == "ExternalName" and not spec.has("externalName"):
         spec.problem("externalName", "is missing", "the DNS name that the Service stands for")
     for index, ip in enumerate(service.external_ips):
