@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The flows of policies on one node, and what each of their cookies stands for."""
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+from ..compile.fabric import Fabric
+from ..intent.state import Node
+from ..ovs.flow import Flow
+from ..pipeline.build import family, flow, goto
+from ..pipeline.cookie import OWNER_PROGRAM, cookie
+from ..pipeline.tables import (
+    ALLOWED,
+    EGRESS_ADMIN,
+    EGRESS_BASELINE,
+    EGRESS_POLICY,
+    INGRESS_ADMIN,
+    INGRESS_BASELINE,
+    INGRESS_POLICY,
+    POLICY_EXEMPT,
+)
+from ..plan.addresses import gateway_address
+from .address_set import AddressSet
+from .clauses import clause_flows
+from .model import PolicyModel
+from .rules import EGRESS
+from .traffic import Match
+from .verdicts import isolation_flows, verdict_flows
+
+NAME = "policy"
+STAGES = (POLICY_EXEMPT, EGRESS_ADMIN, EGRESS_POLICY, EGRESS_BASELINE, INGRESS_ADMIN, INGRESS_POLICY, INGRESS_BASELINE, ALLOWED)
+"""What no rule has decided in one of them goes on in the next."""
+
+
+def policy_flows(fabric: Fabric, node: Node) -> list[Flow]:
+    """The flows that judge what the node's pods send and get, and those that exempt from it what always works."""
+    model = fabric.policies
+    flows = [flow(table, 0, [], [goto(following)], NAME) for table, following in zip(STAGES, STAGES[1:])]
+    flows += _exempt_flows(fabric, node)
+    for table in STAGES[1:-1]:
+        flows += _rule_flows(model, table, node.name)
+    for isolated in model.isolated(node.name):
+        end = "source" if isolated.direction == EGRESS else "destination"
+        flows += isolation_flows(isolated, AddressSet([isolated.pod]).matches(end, (4, 6)))
+    return flows
+
+
+def rule_index(fabric: Fabric, node: Node) -> dict[str, dict[str, Any]]:
+    """What the cookies of flows with verdicts stand for on the node: by cookie the rule, its policy, name, direction, action and logging.
+
+    The policies that isolate a pod together are not told apart: their entry's ``policy`` is empty.
+    """
+    model = fabric.policies
+    found: dict[str, dict[str, Any]] = {}
+    for table in STAGES[1:-1]:
+        for placed in model.parts(node.name, table):
+            rule = placed.rule
+            found[f"{rule.cookie:#x}"] = {"rule": rule.name, "policy": rule.policy, "name": rule.title, "direction": rule.direction,
+                                          "action": rule.action, "log": rule.log, "label": rule.label}
+    for isolated in model.isolated(node.name):
+        found[f"{cookie(OWNER_PROGRAM, isolated.name):#x}"] = {
+            "rule": isolated.name, "policy": "", "name": "", "direction": isolated.direction, "action": "Drop", "log": isolated.log, "label": ""}
+    return found
+
+
+def _exempt_flows(fabric: Fabric, node: Node) -> list[Flow]:
+    """A node reaches its own pods (probes), and a pod itself through a Service, whatever policies say."""
+    flows = []
+    for cidr in node.pod_cidrs:
+        ip = family(cidr)
+        flows.append(flow(POLICY_EXEMPT, 200, [ip.ip, f"{ip.source}={gateway_address(cidr)}"], [goto(ALLOWED)], NAME))
+    for pod in fabric.pods_by_node[node.name]:
+        for address in () if pod.host_network else pod.ips:
+            ip = family(address)
+            flows.append(flow(POLICY_EXEMPT, 200, [ip.ip, f"{ip.source}={address}", f"{ip.destination}={address}"], [goto(ALLOWED)],
+                              f"pod/{pod.key}"))
+    return flows
+
+
+def _rule_flows(model: PolicyModel, table: str, node: str) -> list[Flow]:
+    flows: list[Flow] = []
+    for priority, parts in groupby(sorted(model.parts(node, table), key=lambda part: part.priority), key=lambda part: part.priority):
+        conditional = []
+        # Unconditional rules that share a subject say the same of it: the first is the one that counts.
+        judged: set[Match] = set()
+        for part in parts:
+            if not part.unconditional:
+                conditional.append(part)
+                flows += part.verdict
+                continue
+            for match in part.subjects(node):
+                if match not in judged:
+                    judged.add(match)
+                    flows += verdict_flows(part.rule, priority, match)
+        flows += clause_flows(table, priority, conditional, node, model.shared_flows)
+    return flows

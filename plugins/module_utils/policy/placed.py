@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A part of a rule with the numbers that it has on the switch: its clauses and verdict as flows."""
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Sequence
+
+from ..ovs.flow import Flow
+from .rules import EGRESS, Part, Rule
+from .traffic import Match, traffic_matches
+from .verdicts import verdict_flows
+
+Clause = tuple[Sequence[Match], str]
+"""The matches for one side of a rule, and the action that all of them have."""
+
+
+class PlacedPart:
+    """Clauses are those of a conjunctive match (ovs-fields(7), "Conjunctive Match Fields"): a rule of S subjects, P peers and T ports
+    costs S + P + T flows, not their product.
+    """
+
+    def __init__(self, rule: Rule, part: Part, priority: int, number: int) -> None:
+        self.rule = rule
+        self.part = part
+        self.priority = priority
+        self.number = number
+        """The id of its conjunction."""
+        self._subject_end, peer_end = ("source", "destination") if rule.direction == EGRESS else ("destination", "source")
+        self._versions = part.versions
+        sides: list[Sequence[Match]] = []
+        if part.peers is not None:
+            sides.append(part.peers.matches(peer_end, self._versions))
+        if part.traffic is not None:
+            sides.append(traffic_matches(part.traffic, self._versions))
+        self.unconditional = not sides
+        """Whether it is about everything to or from its subjects: one clause is no conjunction."""
+        self._sides = [(side, f"conjunction({number},{position}/{len(sides) + 1})") for position, side in enumerate(sides, 2)]
+        self._subject_action = f"conjunction({number},1/{len(sides) + 1})"
+
+    def subjects(self, node: str) -> tuple[Match, ...]:
+        """The matches for its subjects on a node."""
+        return self.part.subjects.by_node[node].matches(self._subject_end, self._versions)
+
+    def clauses(self, node: str) -> list[Clause]:
+        """The clauses on a node; all but the subjects' are the same on all nodes."""
+        return [(self.subjects(node), self._subject_action), *self._sides]
+
+    @cached_property
+    def verdict(self) -> tuple[Flow, ...]:
+        """The flows for packets that have met all clauses, the same on all nodes."""
+        return tuple(verdict_flows(self.rule, self.priority, (f"conj_id={self.number}",)))
