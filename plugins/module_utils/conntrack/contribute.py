@@ -15,7 +15,7 @@ def conntrack_flows(fabric: Fabric, node: Node) -> list[Flow]:
     cluster = fabric.state.cluster
     flows = lookup_flows() + state_flows(cluster.pod_cidrs, cluster.established) + snat_flows(node.pod_cidrs) + commit_flows()
     if node.datapath == "netdev":
-        flows += sctp_flows()
+        flows += sctp_flows(cluster.established)
     for pod in fabric.pods_by_node[node.name]:
         flows += pod_hairpin_flows(pod.namespace, pod.name, pod.ips, node.pod_cidrs)
     return flows

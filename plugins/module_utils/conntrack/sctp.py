@@ -19,14 +19,15 @@ ASSOCIATIONS_MAX = 20000
 """No more of them are remembered, so that a scan cannot fill the switch; the replies to what comes after are judged like new packets."""
 
 
-def sctp_flows() -> list[Flow]:
-    """The flows that stand in for conntrack."""
+def sctp_flows(established: str) -> list[Flow]:
+    """The flows that stand in for conntrack; ``established``: revalidate | keep."""
     flows = []
     for ip in (V4, V6):
         sctp = WORD[ip.version]
+        reply = [*exchange(ip), goto(POLICY_EXEMPT)] if established == "revalidate" else [goto(ROUTE)]
         flows += [
             flow(CONNTRACK, 210, [sctp], [f"resubmit(,{SCTP_REPLY})", goto(CONNTRACK_STATE)], NAME),
-            flow(CONNTRACK_STATE, 260, [bit_is(REPLY, True), sctp], [*exchange(ip), goto(POLICY_EXEMPT)], NAME),
+            flow(CONNTRACK_STATE, 260, [bit_is(REPLY, True), sctp], reply, NAME),
             flow(CONNTRACK_STATE, 255, [bit_is(REPLY, False), sctp, "ct_state=-trk"], [goto(POLICY_EXEMPT)], NAME),
             flow(ALLOWED, 210, [bit_is(REPLY, False), sctp, "ct_state=-trk"], [_learn(ip), goto(ROUTE)], NAME)]
     return flows
