@@ -8,6 +8,8 @@ from ..connectivity.peers import peer_flows
 from ..intent.state import ClusterState, Node, Pod
 from ..ovs.flow import Flow
 from ..plan.underlay import endpoint_address, pod_mtu, transport_subnet, underlay_family
+from ..policy.model import PolicyModel
+from ..service.plan import ServicePlan
 
 
 class Fabric:
@@ -37,6 +39,11 @@ class Fabric:
             pods[pod.node].append(pod)
         return pods
 
+    @cached_property
+    def policies(self) -> PolicyModel:
+        """The rules of all policies, resolved and in order."""
+        return PolicyModel(self.state)
+
     def peer_group(self, node: Node) -> str:
         """The name under which all nodes that reach the same peers through tunnels share the flows to them; empty without tunnels."""
         mode = self.state.cluster.traffic_mode
@@ -56,14 +63,19 @@ class Fabric:
             peer.name, peer.pod_cidrs, endpoint_address(peer, self.underlay))) for group, member in members.items() if group}
 
     @cached_property
+    def services(self) -> ServicePlan:
+        """The Services, with their endpoints."""
+        return ServicePlan(self.state)
+
+    @cached_property
     def service_flows(self) -> tuple[Flow, ...]:
         """Flows of Services that are the same on every node."""
-        return ()
+        return tuple(self.services.shared.flows)
 
     @cached_property
     def service_groups(self) -> tuple[str, ...]:
         """Their groups, in the syntax of ovs-ofctl."""
-        return ()
+        return tuple(self.services.shared.groups)
 
     def routed_peers(self, node: Node) -> list[Node]:
         """The other nodes to whose pods packets travel without a tunnel, so that the host has to know the way."""

@@ -24,12 +24,13 @@ def compile_node(fabric: Fabric, name: str) -> NodeProgram:
     Raises InputError for a state that cannot be: no common underlay, an MTU that does not fit.
     """
     node = fabric.state.nodes[name]
-    flows = [flow for contribute in CONTRIBUTORS for flow in contribute(fabric, node)] + _pass_through()
+    services = fabric.services.of_node(node)
+    flows = [*(flow for contribute in CONTRIBUTORS for flow in contribute(fabric, node)), *services.flows, *_pass_through()]
     return NodeProgram(
         node=name,
         switch=switch_program(fabric, node),
         flows=tuple(sorted(flows, key=flow_order)),
-        groups=(),
+        groups=tuple(services.groups),
         rules={},
         peer_group=fabric.peer_group(node),
         host=host_program(fabric, node),
@@ -43,10 +44,10 @@ def flow_order(flow: Flow) -> tuple[int, int, tuple[str, ...]]:
 
 
 def _pass_through() -> list[Flow]:
-    """Interim, until policies and Services are compiled."""
-    from ..pipeline.build import flow, goto
+    """Interim, until policies are compiled."""
     from ..pipeline import tables as t
-    steps = [(t.NODE_ADDRESS, t.SERVICE), (t.SERVICE, t.POLICY_EXEMPT), (t.POLICY_EXEMPT, t.EGRESS_ADMIN), (t.EGRESS_ADMIN, t.EGRESS_POLICY),
+    from ..pipeline.build import flow, goto
+    steps = [(t.POLICY_EXEMPT, t.EGRESS_ADMIN), (t.EGRESS_ADMIN, t.EGRESS_POLICY),
              (t.EGRESS_POLICY, t.EGRESS_BASELINE), (t.EGRESS_BASELINE, t.INGRESS_ADMIN), (t.INGRESS_ADMIN, t.INGRESS_POLICY),
              (t.INGRESS_POLICY, t.INGRESS_BASELINE), (t.INGRESS_BASELINE, t.ALLOWED)]
     return [flow(here, 0, [], [goto(there)], "baseline") for here, there in steps]

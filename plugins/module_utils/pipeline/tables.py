@@ -74,6 +74,8 @@ SERVICE_MARK = "ct_mark"
 """ct_mark in ZONE: which Service a connection was balanced by (plan.stable_id of its key), 0 for none."""
 AFFINITY_ENDPOINT = "reg4"
 """reg4: the endpoint that session affinity or a group has chosen."""
+AFFINITY_GROUP = "reg5"
+"""reg5: the group that chooses where session affinity knows no endpoint."""
 
 OUTPUT_PORT = "reg1"
 """reg1: the ofport the packet leaves by."""

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Select groups, which choose an endpoint for each new connection, as lines in the syntax of ovs-ofctl (ovs-ofctl(8), "Group Syntax").
+
+Two ways in which Open vSwitch chooses: ``dp_hash`` looks a hash that the datapath makes up in a table of at most 256 places, so that one
+datapath flow serves many connections; ``hash`` weighs each bucket with the packet's fields, so that a bucket which goes moves no other
+bucket's packets, but each connection needs a datapath flow of its own. Without a word, Open vSwitch takes the former with few places:
+of ten endpoints six would get twice as much as the other four.
+"""
+from __future__ import annotations
+
+from typing import NamedTuple, Sequence
+
+WEIGHT = 100
+DP_HASH_PLACES = 256
+DP_HASH_ENDPOINTS = 64
+"""With more endpoints, 256 places are too few to share them out evenly."""
+PART_SIZE = 500
+"""Buckets that one group may have: a group has to fit in an OpenFlow message of 65535 bytes, and a bucket with IPv6 has 96."""
+
+
+class Bucket(NamedTuple):
+    """One endpoint in a group; ids are never 0 and no two of a group the same."""
+
+    bucket_id: int
+    actions: str
+
+
+def group_parts(count: int) -> int:
+    """How many groups that many endpoints are spread over, apart from the group over them; 0 if one group holds them all."""
+    return -(-count // PART_SIZE) if count > PART_SIZE else 0
+
+
+def select_group(group_id: int, buckets: Sequence[Bucket], part_ids: Sequence[int], client: str, affine: bool) -> list[str]:
+    """The groups that choose one of ``buckets`` (in order of id) for a new connection, each as often as any other.
+
+    ``client``: the field with the client's address. ``affine``: a client gets the same one again, as long as that is there.
+    ``part_ids``: as many ids as `group_parts` asks for.
+    """
+    if not part_ids:
+        return [_one_group(group_id, buckets, client, affine, 2)]
+    # Parts of the same size: by the method `hash` a bucket's share is not in proportion to its weight.
+    size, more = divmod(len(buckets), len(part_ids))
+    lines, parts, start = [], [], 0
+    for index, part_id in enumerate(part_ids):
+        end = start + size + (index < more)
+        lines.append(_one_group(part_id, buckets[start:end], client, affine, 2))
+        parts.append(Bucket(part_id, f"group:{part_id}"))
+        start = end
+    return [*lines, _one_group(group_id, parts, client, affine, 1)]
+
+
+def _one_group(group_id: int, buckets: Sequence[Bucket], client: str, affine: bool, level: int) -> str:
+    if len(buckets) == 1:
+        return f"group_id={group_id},type=indirect,bucket=actions={buckets[0].actions}"
+    weighed = [f"bucket=bucket_id:{bucket.bucket_id},weight:{WEIGHT},actions={bucket.actions}" for bucket in buckets]
+    if affine or level == 1 or len(buckets) > DP_HASH_ENDPOINTS:
+        fields = client if affine else f"{client},tcp_src,udp_src,sctp_src"
+        # The levels hash with different parameters; with the same one each part would get only a part's share of the hashes.
+        method = f"selection_method=hash,selection_method_param={level},fields({fields})"
+    else:
+        method = "selection_method=dp_hash"
+        if len(buckets) & len(buckets) - 1:
+            # Open vSwitch makes as many places as the smallest weight needs. One small bucket makes that 256.
+            small = -(-WEIGHT * len(buckets) // (DP_HASH_PLACES - 1))
+            weighed.append(f"bucket=bucket_id:0,weight:{small},actions={buckets[0].actions}")
+    return f"group_id={group_id},type=select,{method},{','.join(weighed)}"

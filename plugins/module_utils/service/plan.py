@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Services of one state as flows and groups: what is the same on every node is made once, and each node's own part by itself."""
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Iterable, NamedTuple, Optional
+
+from ..intent.state import ClusterState, Node
+from ..ovs.flow import Flow
+from ..pipeline.build import family
+from ..pipeline.stable_id import stable_ids
+from .balance import Balance
+from .endpoints import Endpoint, PortEndpoints, differs_by_node, for_node, local, service_endpoints, usable
+from .frontends import (
+    baseline_flows,
+    external_addresses,
+    external_flows,
+    external_frontends,
+    guard_flow,
+    internal_flow,
+    ip_family,
+    node_address_flows,
+    node_client_flows,
+    unassigned_flows,
+)
+from .groups import group_parts
+
+
+class Rendered(NamedTuple):
+    """Flows, and groups as lines for ovs-ofctl."""
+
+    flows: list[Flow]
+    groups: list[str]
+
+
+class ServicePlan:
+    """The Services of a ClusterState."""
+
+    def __init__(self, state: ClusterState) -> None:
+        self._state = state
+        self.ports = service_endpoints(state)
+        """By key of the Service: its ports with their endpoints. Headless and ExternalName Services are not in it."""
+
+    @cached_property
+    def node_ports(self) -> dict[int, tuple[tuple[str, int], ...]]:
+        """By IP version: the protocol (lower case) and the number of each NodePort, sorted."""
+        found: dict[int, set[tuple[str, int]]] = {4: set(), 6: set()}
+        for port in self._all_ports():
+            if port.port.node_port:
+                found[port.version].add((port.port.protocol.lower(), port.port.node_port))
+        return {version: tuple(sorted(ports)) for version, ports in found.items()}
+
+    @cached_property
+    def external_addresses(self) -> tuple[str, ...]:
+        """The addresses of all Services that are not the cluster's own, sorted."""
+        return tuple(sorted({address for ports in self.ports.values() for port in ports[:1] for address in external_addresses(port.service)}))
+
+    @cached_property
+    def shared(self) -> Rendered:
+        """What is the same on every node."""
+        nodes = self._state.nodes.values()
+        flows = baseline_flows()
+        if any(self.node_ports.values()):
+            flows += node_address_flows(nodes)
+        if self._state.cluster.service_cidrs or self.external_addresses:
+            flows += unassigned_flows(self._state.cluster.service_cidrs, self.external_addresses,
+                                      [text.partition("/")[0] for node in nodes for text in node.transport.addresses])
+        rendered = Rendered(flows, [])
+        for port in self._all_ports():
+            if port.service.key not in self._differing:
+                self._add_port(rendered, port, None)
+        return rendered
+
+    def of_node(self, node: Node) -> Rendered:
+        """What only this node has: Services whose endpoints depend on the node that a connection meets first."""
+        rendered = Rendered([], [])
+        for port in self._node_ports:
+            if port.service.key in self._differing:
+                self._add_port(rendered, port, node)
+            if port.service.external_traffic_policy == "Local":
+                self._add_outside(rendered, port, node)
+            if port.service.load_balancer_source_ranges:
+                cluster = self._cluster_balance(port, node)
+                for frontend in external_frontends(port):
+                    if frontend.guarded:
+                        rendered.flows.extend(node_client_flows(port, frontend, cluster, node))
+        return rendered
+
+    @cached_property
+    def _differing(self) -> frozenset[str]:
+        return frozenset(key for key, ports in self.ports.items() if ports and differs_by_node(ports[0].service, ports))
+
+    @cached_property
+    def _node_ports(self) -> tuple[PortEndpoints, ...]:
+        """The ports of which nodes have anything of their own."""
+        return tuple(port for port in self._all_ports() if port.service.key in self._differing
+                     or port.service.external_traffic_policy == "Local" or port.service.load_balancer_source_ranges)
+
+    @cached_property
+    def _group_ids(self) -> dict[str, int]:
+        """Ids of all groups that any node may have, by name."""
+        names = []
+        for port in self._all_ports():
+            for name in (_name(port), f"{_name(port)} local"):
+                names += [name, *(f"{name} part {index}" for index in range(group_parts(len(port.endpoints))))]
+        return stable_ids(names)
+
+    def _all_ports(self) -> Iterable[PortEndpoints]:
+        return (port for ports in self.ports.values() for port in ports)
+
+    def _add_port(self, rendered: Rendered, port: PortEndpoints, node: Optional[Node]) -> None:
+        """The port as clients in the cluster see it, and those outside too where the external traffic policy is Cluster."""
+        cluster = self._cluster_balance(port, node)
+        internal = cluster
+        if port.service.internal_traffic_policy == "Local" and node is not None:
+            internal = self._local_balance(port, node)
+        frontends = list(external_frontends(port))
+        for ip in port.service.cluster_ips:
+            if family(ip) is cluster.ip:
+                rendered.flows.append(internal_flow(port, ip, internal))
+        for frontend in frontends:
+            rendered.flows.extend(external_flows(port, frontend, cluster))
+            if frontend.guarded:
+                rendered.flows.append(guard_flow(port, frontend, cluster))
+        # With both policies Local, the group of local endpoints comes with _add_outside.
+        used = [cluster] if internal is cluster or frontends else []
+        if internal is not cluster and not (frontends and port.service.external_traffic_policy == "Local"):
+            used.append(internal)
+        _add_balances(rendered, used)
+
+    def _add_outside(self, rendered: Rendered, port: PortEndpoints, node: Node) -> None:
+        """What clients outside the cluster get where the external traffic policy is Local."""
+        balance = self._local_balance(port, node)
+        frontends = list(external_frontends(port))
+        for frontend in frontends:
+            rendered.flows.extend(external_flows(port, frontend, balance, from_outside=True))
+        if frontends:
+            _add_balances(rendered, [balance])
+
+    def _cluster_balance(self, port: PortEndpoints, node: Optional[Node]) -> Balance:
+        return self._balance(port, _name(port), usable(port.endpoints) if node is None else for_node(port, node))
+
+    def _local_balance(self, port: PortEndpoints, node: Node) -> Balance:
+        return self._balance(port, f"{_name(port)} local", usable(local(port.endpoints, node.name)))
+
+    def _balance(self, port: PortEndpoints, name: str, endpoints: tuple[Endpoint, ...]) -> Balance:
+        service = port.service
+        part_ids = [self._group_ids[f"{name} part {index}"] for index in range(group_parts(len(endpoints)))]
+        return Balance(name, f"Service {service.key} {port.port.port}/{port.port.protocol}", service.key, ip_family(port.version), endpoints,
+                       service.session_affinity_timeout, self._group_ids[name], part_ids, refused=not usable(port.endpoints))
+
+
+def _name(port: PortEndpoints) -> str:
+    """The name of the port's group, from which its id follows."""
+    return f"{port.service.key} {port.port.port}/{port.port.protocol}/v{port.version}"
+
+
+def _add_balances(rendered: Rendered, balances: Iterable[Balance]) -> None:
+    for balance in balances:
+        rendered.groups.extend(balance.groups())
+        rendered.flows.extend(balance.affinity_flows())
