@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from agent.agent_net import PODS, TABLE, AgentNet
@@ -60,7 +61,7 @@ def client(net: AgentNet, code: str, *arguments: str) -> str:
     return net.run("client", sys.executable, "-c", code, *arguments).strip()
 
 
-def rejected(net: AgentNet, what: int = REJECT, match: str = "", **facts: object) -> None:
+def rejected(net: AgentNet, what: int = REJECT, match: str = "", **facts: Any) -> None:
     for name, word, address in (("v4", "ip,nw_dst", PODS["server"][0]), ("v6", "ipv6,ipv6_dst", PODS["server"][1])):
         net.rule(f"AntreaNetworkPolicy shop/{name}", "ingress[0]", f"{word}={address}{match}", [notify(what, METER_RULES)], action="Reject",
                  log=bool(what & LOG), **facts)

@@ -18,6 +18,8 @@ _GATEWAY = bytes.fromhex(GATEWAY_MAC.replace(":", ""))
 _PROHIBITED = {4: (3, 10), 6: (1, 1)}
 # A Service without endpoints: port unreachable, which clients take for "connection refused".
 _PORT_UNREACHABLE = {4: (3, 3), 6: (1, 4)}
+# Bytes of the rejected packet in an error: no more than makes 576 (RFC 1812 section 4.3.2.3) and 1280 (RFC 4443 section 2.4) with its headers.
+_QUOTED = {4: 576 - 28, 6: 1280 - 48}
 # Those that are answers to something (RFC 1122 section 3.2.2); in ICMPv6 all below 128, and redirects (RFC 4443 section 2.4).
 _ICMP_ERRORS = {3, 4, 5, 11, 12}
 _ICMPV6_QUERIES, _ICMPV6_REDIRECT = 128, 137
@@ -38,7 +40,7 @@ def answer(packet: Packet, service: bool) -> Optional[bytes]:
     if kind and ((packet.protocol == ICMP and kind[0] in _ICMP_ERRORS)
                  or (packet.protocol == ICMPV6 and (kind[0] < _ICMPV6_QUERIES or kind[0] == _ICMPV6_REDIRECT))):
         return None
-    error = struct.pack("!BBHI", *(_PORT_UNREACHABLE if service else _PROHIBITED)[packet.version], 0, 0) + packet.ip
+    error = struct.pack("!BBHI", *(_PORT_UNREACHABLE if service else _PROHIBITED)[packet.version], 0, 0) + packet.ip[:_QUOTED[packet.version]]
     return _frame(packet, ICMP if packet.version == 4 else ICMPV6, error, 2)
 
 
