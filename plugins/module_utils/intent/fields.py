@@ -41,12 +41,14 @@ def one_of(choices: Sequence[str]) -> str:
 class Source:
     """Where a value comes from, and the list that takes its problems."""
 
-    __slots__ = ("file", "object", "problems")
+    __slots__ = ("file", "not_built", "object", "problems")
 
     def __init__(self, file: str, object: str, problems: list[Problem]) -> None:
         self.file = file
         self.object = object
         self.problems = problems
+        self.not_built: list[Problem] = []
+        """What is right but not built yet: no mistake, so that the reader of the whole object decides what becomes of it."""
 
     def problem(self, path: str, message: str, expected: str = "") -> None:
         self.problems.append(Problem(self.file, self.object, path, message, expected))
@@ -68,6 +70,17 @@ class Fields:
 
     def problem(self, name: str, message: str, expected: str = "") -> None:
         self.source.problem(self.where(name) if name else self.path, message, expected)
+
+    def not_built(self, name: str, what: str) -> None:
+        """This field asks for something that Sluice cannot do yet."""
+        self._seen.add(name)
+        expected = "none, or sluice_unsupported: warn, which leaves out the whole object"
+        self.source.not_built.append(Problem(self.source.file, self.source.object, self.where(name), f"{what} is not built yet", expected))
+
+    @property
+    def plain(self) -> Mapping[str, object]:
+        """The mapping as it was written."""
+        return self._value
 
     def raw(self, name: str) -> object:
         self._seen.add(name)
@@ -117,6 +130,18 @@ class Fields:
             self.problem(name, f"is {value}", f"a number from {low} to {high}")
             return default
         return value
+
+    def number(self, name: str, default: float, low: float, high: float) -> float:
+        value = self.raw(name)
+        if value is None:
+            return default
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            self.problem(name, describe(value), f"a number from {low} to {high}")
+            return default
+        if not low <= value <= high:
+            self.problem(name, f"is {value}", f"a number from {low} to {high}")
+            return default
+        return float(value)
 
     def boolean(self, name: str, default: bool = False) -> bool:
         value = self.raw(name)

@@ -10,6 +10,7 @@ from ..errors import InputError, Problem
 from .manifests import read_manifests, variable_documents
 from .nodes import NodeIntent, check_nodes, read_node
 from .objects import Objects, read_objects, with_implied_namespaces
+from .policies import check_policies
 from .state import Cluster
 from .variables import INVENTORY, check_names, check_uniform, read_cluster, read_host
 
@@ -56,9 +57,10 @@ def collect(
     documents, file_problems = read_manifests(settings.manifests, base_dir)
     for variable, values in settings.objects.items():
         documents += variable_documents(variable, values)
-    objects, warnings, object_problems = read_objects(documents)
+    objects, warnings, object_problems = read_objects(documents, settings.cluster.unsupported)
     with_implied_namespaces(objects)
-    problems += file_problems + object_problems
+    policy_warnings, policy_problems = check_policies(objects)
+    problems += file_problems + object_problems + policy_problems
 
     if not hosts:
         problems.append(Problem(INVENTORY, "", "sluice_nodes", "has no hosts", "at least one"))
@@ -73,7 +75,7 @@ def collect(
         settings.cluster,
         nodes,
         objects,
-        tuple(warnings),
+        (*warnings, *policy_warnings),
         str(Path(base_dir, settings.artifacts_dir).absolute()),
         str(Path(base_dir, settings.allocations_file).absolute()),
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Iterable, Mapping, Union
+from typing import Iterable, Mapping, Optional, Sequence
 
 from ..errors import Problem
 from .fields import Fields, Source, describe
 from .kinds import (
     KINDS,
+    AdminPolicy,
+    AntreaGroup,
+    AntreaPolicy,
     EndpointSlice,
     Ingress,
     Kind,
@@ -17,15 +20,14 @@ from .kinds import (
     NetworkPolicy,
     Pod,
     Service,
+    Tier,
     Workload,
+    api_group,
 )
 from .manifests import Document
 from .syntax import dns_label
 
-NOT_YET = {
-    "crd.antrea.io": ("ClusterNetworkPolicy", "NetworkPolicy", "Tier", "ClusterGroup", "Group", "Egress", "ExternalIPPool"),
-    "policy.networking.k8s.io": ("AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPolicy"),
-}
+NOT_YET = {"crd.antrea.io": ("Egress", "ExternalIPPool")}
 """Kinds by API group that later versions realise."""
 
 HARMLESS = (
@@ -55,7 +57,15 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "sluice_namespaces": ("Namespace",),
     "sluice_pods": ("Pod", "Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob"),
     "sluice_services": ("Service", "EndpointSlice", "Ingress"),
-    "sluice_policies": ("NetworkPolicy",),
+    "sluice_policies": (
+        "NetworkPolicy",
+        "ClusterNetworkPolicy",
+        "AdminNetworkPolicy",
+        "BaselineAdminNetworkPolicy",
+        "Tier",
+        "ClusterGroup",
+        "Group",
+    ),
 }
 """Inventory variables that are lists of objects, with the kinds that they take; the first is meant where an item has no kind."""
 
@@ -87,6 +97,11 @@ class Objects:
     endpoint_slices: dict[str, EndpointSlice] = field(default_factory=dict)
     ingresses: dict[str, Ingress] = field(default_factory=dict)
     network_policies: dict[str, NetworkPolicy] = field(default_factory=dict)
+    antrea_policies: dict[str, AntreaPolicy] = field(default_factory=dict)
+    tiers: dict[str, Tier] = field(default_factory=dict)
+    groups: dict[str, AntreaGroup] = field(default_factory=dict)
+    admin_policies: dict[str, AdminPolicy] = field(default_factory=dict)
+    """Keyed by ``kind name``."""
     files: dict[str, str] = field(default_factory=dict)
     """Where each object was written, keyed by ``kind namespace/name``; an implied namespace is in none."""
 
@@ -95,29 +110,40 @@ class Objects:
         return Problem(self.files.get(f"{kind} {key}", ""), f"{kind} {key}", path, message, expected)
 
 
-def read_objects(documents: Iterable[Document]) -> tuple[Objects, list[str], list[Problem]]:
-    """The typed objects, warnings (what is not supported, by name), and problems; an object with a problem may be missing."""
+def read_objects(documents: Iterable[Document], unsupported: str = "refuse") -> tuple[Objects, list[str], list[Problem]]:
+    """The typed objects, warnings (what is not supported, by name), and problems; an object with a problem may be missing.
+
+    ``unsupported``: what becomes of an object that asks for what is not built yet. refuse: it is a problem; warn: it is left out.
+    """
     objects = Objects()
     problems: list[Problem] = []
-    skipped = _Skipped()
+    skipped = _Skipped(unsupported)
     for document in documents:
         _read_document(document, objects, skipped, problems)
-    _check_across(objects, problems)
     return objects, skipped.warnings(), problems
 
 
 class _Skipped:
-    """Objects of kinds that are not supported."""
+    """Objects that are left out, because they or their kinds are not supported."""
 
-    def __init__(self) -> None:
+    def __init__(self, unsupported: str) -> None:
+        self._unsupported = unsupported
         self._harmless: dict[str, list[str]] = {}
         self._lines: list[str] = []
 
+    def refuse_or_leave_out(self, not_built: list[Problem], problems: list[Problem]) -> None:
+        """What becomes of an object that asks for things that are not built yet: half of a policy is worse than none."""
+        if self._unsupported == "refuse":
+            problems += not_built
+        elif not_built:
+            first = not_built[0]
+            reasons = "; ".join(f"{problem.path}: {problem.message}" for problem in not_built)
+            self._lines.append(f"{first.file}: {first.object} is left out and not enforced at all: {reasons}")
+
     def add(self, api_version: str, kind: str, name: str, file: str) -> None:
-        group = api_version.rpartition("/")[0]
         if kind in HARMLESS:
             self._harmless.setdefault(kind, []).append(name)
-        elif kind in NOT_YET.get(group, ()):
+        elif kind in NOT_YET.get(api_group(api_version), ()):
             self._lines.append(f"{kind} {name} ({api_version}, {file}) is not supported yet and is ignored")
         else:
             self._lines.append(f"{kind} {name} ({api_version}, {file}) is of a kind that Sluice does not know and is ignored")
@@ -125,9 +151,13 @@ class _Skipped:
     def warnings(self) -> list[str]:
         summary = []
         for kind, names in sorted(self._harmless.items()):
-            shown = ", ".join(names[:NAMES_SHOWN]) + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
-            summary.append(f"{kind} does not concern the network, so {len(names)} of them are ignored: {shown}")
+            summary.append(f"{kind} does not concern the network, so {len(names)} of them are ignored: {some_names(names)}")
         return self._lines + summary
+
+
+def some_names(names: Sequence[str]) -> str:
+    """The first few of many names, for a warning about all of them."""
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else "")
 
 
 def _read_document(document: Document, objects: Objects, skipped: _Skipped, problems: list[Problem]) -> None:
@@ -139,8 +169,8 @@ def _read_document(document: Document, objects: Objects, skipped: _Skipped, prob
     fields = Fields(source, value)
     allowed = VARIABLES.get(document.variable, ())
     name = fields.string("kind", allowed[0] if allowed else "")
-    kind = KINDS.get(name)
-    api_version = fields.string("apiVersion", kind.api_version if allowed and kind else "")
+    meant = _BY_NAME.get(name)
+    api_version = fields.string("apiVersion", meant.api_version if allowed and meant else "")
     if not name or not api_version:
         for field_name, text in (("kind", name), ("apiVersion", api_version)):
             if not text and not fields.has(field_name):
@@ -151,17 +181,19 @@ def _read_document(document: Document, objects: Objects, skipped: _Skipped, prob
             place = f"{document.file}, item {number}"
             _read_document(Document(place, _with_kind(item, api_version, name), document.variable), objects, skipped, problems)
         return
+    kind = _find_kind(api_version, name)
     display = _display_name(value, kind)
-    source.object = f"{name} {display}"
-    if kind and kind.api_version != api_version and _is_builtin(api_version):
-        fields.problem("apiVersion", f"is {api_version!r}", kind.api_version)
-    elif not kind or kind.api_version != api_version:
+    source.object = f"{kind.label if kind else name} {display}"
+    if not kind:
         skipped.add(api_version, name, display, document.file)
+    elif kind.api_version != api_version:
+        fields.problem("apiVersion", f"is {api_version!r}", kind.api_version)
     elif allowed and name not in allowed:
         right = next(variable for variable, names in VARIABLES.items() if name in names)
         fields.problem("kind", f"is {name}, which does not go into {document.variable}", right)
     else:
         _read_known(kind, fields, source, objects, problems)
+        skipped.refuse_or_leave_out(source.not_built, problems)
 
 
 def _with_kind(item: object, api_version: str, list_kind: str) -> object:
@@ -171,7 +203,7 @@ def _with_kind(item: object, api_version: str, list_kind: str) -> object:
     return item
 
 
-def _display_name(value: Mapping[str, object], kind: Union[Kind, None]) -> str:
+def _display_name(value: Mapping[str, object], kind: Optional[Kind]) -> str:
     metadata = value.get("metadata")
     if not isinstance(metadata, Mapping) or not isinstance(metadata.get("name"), str):
         return "without a name"
@@ -181,8 +213,21 @@ def _display_name(value: Mapping[str, object], kind: Union[Kind, None]) -> str:
 
 def _is_builtin(api_version: str) -> bool:
     """Whether the API group is Kubernetes' own: those have no dot, or end in .k8s.io."""
-    group = api_version.rpartition("/")[0]
+    group = api_group(api_version)
     return "." not in group or group.endswith(".k8s.io")
+
+
+_BY_NAME = {kind.name: kind for kind in sorted(KINDS.values(), key=lambda kind: _is_builtin(kind.api_version))}
+"""What a kind's name means where no API group is said: of two kinds, Kubernetes' own."""
+
+
+def _find_kind(api_version: str, name: str) -> Optional[Kind]:
+    """The kind, though perhaps in another version. Kubernetes' own were moved from group to group."""
+    kind = KINDS.get((api_group(api_version), name))
+    if kind or not _is_builtin(api_version):
+        return kind
+    moved = _BY_NAME.get(name)
+    return moved if moved and _is_builtin(moved.api_version) else None
 
 
 def _read_known(kind: Kind, fields: Fields, source: Source, objects: Objects, problems: list[Problem]) -> None:
@@ -192,12 +237,12 @@ def _read_known(kind: Kind, fields: Fields, source: Source, objects: Objects, pr
     read = kind.read(meta, fields)
     if not meta.name:
         return
-    place = f"{kind.name} {meta.key}"
+    place = f"{kind.label} {meta.key}"
     if place in objects.files:
         problems.append(Problem(source.file, place, "metadata.name", f"is there twice, first in {objects.files[place]}", "another name"))
         return
     objects.files[place] = source.file
-    if len(problems) == before:
+    if len(problems) == before and not source.not_built:
         _store(objects, place, read)
 
 
@@ -206,7 +251,7 @@ def _read_meta(kind: Kind, fields: Fields) -> Meta:
     name = fields.string("name", check=kind.name_check)
     namespace = fields.string("namespace", check=_namespace_or_empty)
     if namespace and not kind.namespaced:
-        fields.problem("namespace", f"has no meaning for the kind {kind.name}", "no namespace")
+        fields.problem("namespace", f"has no meaning for the kind {kind.label}", "no namespace")
     labels, annotations = fields.labels("labels"), fields.annotations("annotations")
     if kind.strict:
         fields.ignore(*META_UNUSED)
@@ -233,19 +278,14 @@ def _store(objects: Objects, place: str, read: Meta) -> None:
         objects.ingresses[read.key] = read
     elif isinstance(read, NetworkPolicy):
         objects.network_policies[read.key] = read
-
-
-def _check_across(objects: Objects, problems: list[Problem]) -> None:
-    """What two Services cannot both have."""
-    owners: dict[tuple[str, object], str] = {}
-    for key, service in sorted(objects.services.items()):
-        wanted = [("spec.clusterIP", ip) for ip in service.cluster_ips]
-        wanted += [("spec.ports", f"{port.protocol} {port.node_port}") for port in service.ports if port.node_port]
-        for path, value in wanted:
-            first = owners.setdefault((path, value), key)
-            if first != key:
-                what = "nodePort " if path == "spec.ports" else ""
-                problems.append(objects.problem("Service", key, path, f"{what}{value} is taken by Service {first}", "another one"))
+    elif isinstance(read, AntreaPolicy):
+        objects.antrea_policies[read.key] = read
+    elif isinstance(read, Tier):
+        objects.tiers[read.key] = read
+    elif isinstance(read, AntreaGroup):
+        objects.groups[read.key] = read
+    elif isinstance(read, AdminPolicy):
+        objects.admin_policies[place] = read
 
 
 def with_implied_namespaces(objects: Objects) -> None:
@@ -257,14 +297,15 @@ def with_implied_namespaces(objects: Objects) -> None:
         objects.endpoint_slices,
         objects.ingresses,
         objects.network_policies,
+        objects.antrea_policies,
+        objects.groups,
     )
     for group in groups:
         for item in group.values():
-            if item.namespace not in objects.namespaces:
+            if item.namespace and item.namespace not in objects.namespaces:
                 objects.namespaces[item.namespace] = Namespace.named(item.namespace)
 
 
-def unenforced(services: Iterable[str], network_policies: Iterable[str], ingresses: Iterable[str]) -> list[str]:
+def unenforced(ingresses: Iterable[str]) -> list[str]:
     """A note for each object that is loaded but not realised yet; for the run to show."""
-    kinds = (("Service", services), ("Ingress", ingresses), ("NetworkPolicy", network_policies))
-    return [f"{kind} {key} is not enforced yet" for kind, keys in kinds for key in sorted(keys)]
+    return [f"Ingress {key} is not enforced yet" for key in sorted(ingresses)]

@@ -89,7 +89,27 @@ VARIABLES = (
     Variable("sluice_namespaces", "list", "Namespace objects.", "dict", default=()),
     Variable("sluice_pods", "list", "Pod objects and workloads (Deployment, DaemonSet and so on).", "dict", default=()),
     Variable("sluice_services", "list", "Service, EndpointSlice and Ingress objects.", "dict", default=()),
-    Variable("sluice_policies", "list", "NetworkPolicy objects.", "dict", default=()),
+    Variable(
+        "sluice_policies",
+        "list",
+        "NetworkPolicy objects, and those of Antrea (with tiers and groups) and of administrators.",
+        "dict",
+        default=(),
+    ),
+    Variable(
+        "sluice_established",
+        "str",
+        "What policies say of connections that are there already: the same as of new ones, or nothing.",
+        default="revalidate",
+        choices=("revalidate", "keep"),
+    ),
+    Variable(
+        "sluice_unsupported",
+        "str",
+        "What becomes of a policy that asks for what is not built yet: it is refused, or left out as a whole with a warning.",
+        default="refuse",
+        choices=("refuse", "warn"),
+    ),
     Variable("sluice_artifacts_dir", "str", "Where compiled programs are written, relative to the inventory.", default="artifacts"),
     Variable("sluice_allocations_file", "str", "Where allocations are kept, relative to the inventory.", default="allocations.yml"),
     Variable(
@@ -263,7 +283,8 @@ def read_cluster(variables: Mapping[str, object], problems: list[Problem]) -> Cl
     values.string("sluice_encryption")
     mtu = _read_mtu(values, pods)
     masquerade = values.boolean("sluice_masquerade")
-    cluster = Cluster(name, _texts(pods), _texts(services), lengths, traffic_mode, tunnel_type, mtu, masquerade)
+    established, unsupported = values.string("sluice_established"), values.string("sluice_unsupported")
+    cluster = Cluster(name, _texts(pods), _texts(services), lengths, traffic_mode, tunnel_type, mtu, masquerade, established, unsupported)
     return ClusterSettings(
         cluster,
         usable and len(lengths) == len(pods),

@@ -50,7 +50,7 @@ def make_state(
     if problems or state is None:
         raise InputError(problems)
     text = render(allocations)
-    notes = unenforced(state.services, state.network_policies, state.ingresses)
+    notes = unenforced(state.ingresses)
     warnings = (*intent.warnings, *warnings, *notes)
     return Made(state, text, text != before, intent.allocations_file, intent.artifacts_dir, warnings)
 
@@ -139,6 +139,10 @@ def _state(
         dict(sorted(objects.endpoint_slices.items())),
         dict(sorted(objects.ingresses.items())),
         dict(sorted(objects.network_policies.items())),
+        dict(sorted(objects.antrea_policies.items())),
+        dict(sorted(objects.tiers.items())),
+        dict(sorted(objects.groups.items())),
+        dict(sorted(objects.admin_policies.items())),
     )
 
 
@@ -156,4 +160,6 @@ def _pod(pod: PlannedPod, given: PodAllocation) -> Pod:
         given.mac,
         given.ofport,
         given.interface,
+        pod.ready,
+        pod.terminating,
     )

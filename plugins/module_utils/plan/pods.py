@@ -38,6 +38,8 @@ class PlannedPod:
     """Which of the workload's pods it is: a number, or for a DaemonSet its node."""
     wish: str = ""
     """The addresses that it asks for."""
+    ready: bool = True
+    terminating: bool = False
 
     @property
     def key(self) -> str:
@@ -65,7 +67,18 @@ def make_pods(
     warnings = []
     for key, pod in sorted(objects.pods.items()):
         wish = pod.annotations.get(IPS_ANNOTATION, "")
-        groups.append([PlannedPod(pod.namespace, pod.name, f"Pod {key}", pod.labels, pod.spec, pod.spec.node_name, wish=wish)])
+        planned = PlannedPod(
+            pod.namespace,
+            pod.name,
+            f"Pod {key}",
+            pod.labels,
+            pod.spec,
+            pod.spec.node_name,
+            wish=wish,
+            ready=pod.ready,
+            terminating=pod.terminating,
+        )
+        groups.append([planned])
         if pod.spec.has_affinity:
             warnings.append(_affinity_warning(f"Pod {key}"))
     names = _Names(previous, objects.pods)

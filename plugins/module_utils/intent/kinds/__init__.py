@@ -7,6 +7,10 @@ from typing import Callable
 
 from ..fields import Fields
 from ..syntax import Check, dns_label, dns_subdomain
+from .admin_policy import AdminPolicy, read_admin_network_policy, read_baseline_admin_network_policy, read_cluster_network_policy
+from .antrea import AntreaGroup, AntreaPolicy, Tier
+from .antrea_group import read_group, read_tier
+from .antrea_policy import read_antrea_policy
 from .endpoint_slice import Endpoint, EndpointPort, EndpointSlice, read_endpoint_slice
 from .ingress import Ingress, IngressBackend, IngressPath, IngressRule, IngressTLS, read_ingress
 from .meta import NAME_LABEL, Meta, Namespace
@@ -33,6 +37,9 @@ from .workload import (
 __all__ = [
     "KINDS",
     "NAME_LABEL",
+    "AdminPolicy",
+    "AntreaGroup",
+    "AntreaPolicy",
     "ContainerPort",
     "CronJob",
     "DaemonSet",
@@ -63,7 +70,9 @@ __all__ = [
     "Service",
     "ServicePort",
     "StatefulSet",
+    "Tier",
     "Workload",
+    "api_group",
 ]
 
 
@@ -78,14 +87,28 @@ class Kind:
     namespaced: bool = True
     strict: bool = False
     """Whether an unknown field is a problem: the kind is about the network, so a misspelt field would change who may talk to whom."""
+    display: str = ""
+    """How messages name it, where the name alone would not tell which of two kinds is meant."""
+
+    @property
+    def label(self) -> str:
+        return self.display or self.name
 
 
 def _read_namespace(meta: Meta, fields: Fields) -> Meta:
     return Namespace.named(meta.name, meta.labels, meta.annotations)
 
 
+def api_group(api_version: str) -> str:
+    """``apps`` of ``apps/v1``; empty for ``v1``."""
+    return api_version.rpartition("/")[0]
+
+
+ANTREA = "crd.antrea.io/v1beta1"
+ADMIN = "policy.networking.k8s.io/v1alpha1"
+
 KINDS = {
-    kind.name: kind
+    (api_group(kind.api_version), kind.name): kind
     for kind in (
         Kind("v1", "Namespace", _read_namespace, dns_label, namespaced=False),
         Kind("v1", "Pod", read_pod),
@@ -99,6 +122,14 @@ KINDS = {
         Kind("discovery.k8s.io/v1", "EndpointSlice", read_endpoint_slice, strict=True),
         Kind("networking.k8s.io/v1", "Ingress", read_ingress, strict=True),
         Kind("networking.k8s.io/v1", "NetworkPolicy", read_network_policy, strict=True),
+        Kind(ANTREA, "ClusterNetworkPolicy", read_antrea_policy, namespaced=False, strict=True, display="AntreaClusterNetworkPolicy"),
+        Kind(ANTREA, "NetworkPolicy", read_antrea_policy, strict=True, display="AntreaNetworkPolicy"),
+        Kind(ANTREA, "Tier", read_tier, namespaced=False, strict=True),
+        Kind(ANTREA, "ClusterGroup", read_group, namespaced=False, strict=True),
+        Kind(ANTREA, "Group", read_group, strict=True),
+        Kind(ADMIN, "AdminNetworkPolicy", read_admin_network_policy, namespaced=False, strict=True),
+        Kind(ADMIN, "BaselineAdminNetworkPolicy", read_baseline_admin_network_policy, namespaced=False, strict=True),
+        Kind("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy", read_cluster_network_policy, namespaced=False, strict=True),
     )
 }
-"""By name: no two supported API groups share one."""
+"""By API group and name: Kubernetes, Antrea and the network policy API have kinds of one name."""

@@ -117,3 +117,7 @@ class AntreaGroup(Meta):
     """``namespace/name`` of the Service whose pods are in it."""
     child_groups: tuple[str, ...] = ()
     """Keys in ClusterState.groups."""
+
+    @property
+    def kind(self) -> str:
+        return "Group" if self.namespace else "ClusterGroup"

@@ -77,6 +77,9 @@ def _read_rule(fields: Fields, peers: str) -> NetworkPolicyRule:
         tuple(_read_peer(peer) for peer in fields.items(peers)), tuple(_read_port(port) for port in fields.items("ports"))
     )
     fields.no_others()
+    named = [port.port for port in rule.ports if isinstance(port.port, str)]
+    if peers == "to" and named and rule.peers and all(peer.ip_block for peer in rule.peers):
+        fields.problem("ports", f"names a port ({named[0]}), and the addresses in to have no ports with names", "the port's number")
     return rule
 
 
@@ -88,11 +91,12 @@ def _read_peer(fields: Fields) -> NetworkPolicyPeer:
     if block and (pods or namespaces):
         fields.problem("ipBlock", "stands beside a selector", "a peer of its own")
     return NetworkPolicyPeer(
-        read_selector(pods) if pods else None, read_selector(namespaces) if namespaces else None, _read_block(block) if block else None
+        read_selector(pods) if pods else None, read_selector(namespaces) if namespaces else None, read_ip_block(block) if block else None
     )
 
 
-def _read_block(fields: Fields) -> Optional[IPBlock]:
+def read_ip_block(fields: Fields) -> Optional[IPBlock]:
+    """None if its cidr is none, which is a problem then."""
     fields.required("cidr", is_cidr(""))
     text = fields.string("cidr", check=is_cidr)
     whole = cidr(text)

@@ -35,6 +35,9 @@ class PodSpec:
 @dataclass(frozen=True)
 class Pod(Meta):
     spec: PodSpec = field(default_factory=PodSpec)
+    ready: bool = True
+    """False if its status says so, where an object was taken from a running cluster."""
+    terminating: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,12 @@ class PodTemplate:
 
 
 def read_pod(meta: Meta, fields: Fields) -> Pod:
-    return Pod(meta.namespace, meta.name, meta.labels, meta.annotations, _read_spec(fields.inside("spec")))
+    ready = True
+    for condition in fields.inside("status").items("conditions"):
+        if condition.string("type") == "Ready":
+            ready = condition.string("status") == "True"
+    terminating = fields.inside("metadata").has("deletionTimestamp")
+    return Pod(meta.namespace, meta.name, meta.labels, meta.annotations, _read_spec(fields.inside("spec")), ready, terminating)
 
 
 def read_template(fields: Fields) -> PodTemplate:
