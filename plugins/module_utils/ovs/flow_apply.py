@@ -2,16 +2,13 @@
 """Make a bridge's flows, groups and meters what a program says: read, compare, one atomic bundle of the difference, read again."""
 from __future__ import annotations
 
-from typing import Generic, Mapping, NamedTuple, Optional, TypeVar
+from typing import TYPE_CHECKING, Generic, Mapping, NamedTuple, Optional, TypeVar, Union
 
 from ..errors import SluiceError
-from .openflow.connection import HEADER, VERSION, Connection, NoSocketError
+from .openflow.connection import ERROR, HEADER, VERSION, Connection, NoSocketError
 from .openflow.errors import describe_error
 from .openflow.groups import Group, decode_group_descs, encode_group_mod
 from .openflow.messages import (
-    ADD,
-    DELETE_STRICT,
-    FLOW_MOD,
     GROUP_ADD,
     GROUP_DELETE,
     GROUP_MOD,
@@ -20,18 +17,26 @@ from .openflow.messages import (
     METER_DELETE,
     METER_MOD,
     METER_MODIFY,
-    Bundle,
-    FlowEntry,
-    flow_mod,
+    add_flow,
+    bundle_message,
+    commit,
+    delete_flow,
+    flow_key,
     read_flows,
     read_group_descs,
     read_meter_descs,
 )
 from .openflow.meters import Meter, decode_meter_descs, encode_meter_mod
-from .program import Owner, Program, Renderer, flow_order
+from .program import Owner, Program
+
+if TYPE_CHECKING:
+    from .render import Renderer
 
 STATES = ("overridden", "merged", "deleted")
 _SHOWN = 5
+_ANY_BIT = (1 << 64) - 1
+# With more cookies than these, reading all flows costs the switch less than asking for each cookie.
+_FEW_COOKIES = 16
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -60,10 +65,30 @@ class Changes(Generic[_K, _V]):
         return [key for key in self.after if key in self.before]
 
 
+class FlowChanges:
+    """What differs in flows, as `flow_desc` gives them: those that go, or whose key has another one then, and those that come."""
+
+    def __init__(self, before: list[bytes], after: list[bytes]) -> None:
+        self.before = before
+        self.after = after
+        if before and after:
+            keys_before, keys_after = {flow_key(desc) for desc in before}, {flow_key(desc) for desc in after}
+            self.added = [desc for desc in after if flow_key(desc) not in keys_before]
+            self.removed = [desc for desc in before if flow_key(desc) not in keys_after]
+        else:
+            self.added, self.removed = after, before
+
+    @property
+    def modified(self) -> list[bytes]:
+        """Those of ``after`` that replace one of ``before``."""
+        added = set(self.added)
+        return [desc for desc in self.after if desc not in added]
+
+
 class Plan(NamedTuple):
     """The differences between a bridge and a program."""
 
-    flows: Changes[bytes, bytes]
+    flows: FlowChanges
     groups: Changes[int, Group]
     meters: Changes[int, Meter]
 
@@ -95,12 +120,14 @@ def apply_program(address: str, want: Program, tables: Mapping[int, str], owner:
             return make_plan(empty_like(want), want, state)
         raise
     with opened as connection:
-        plan = make_plan(read_program(connection, want, owner), want, state)
-        if plan.changed and owner.mask:
-            _refuse_foreign(connection, plan, owner, Renderer(tables))
+        # Flows of others are of interest where one of ours might replace them.
+        have = read_program(connection, want, owner if state == "deleted" else Owner())
+        plan = make_plan(have, want, state, owner)
+        if plan.flows.added and owner.mask:
+            _refuse_foreign(have, plan, owner, tables)
         if plan.changed and not check:
-            _commit(connection, plan, Renderer(tables))
-            _verify(make_plan(read_program(connection, want, owner), want, state), plan, Renderer(tables))
+            _commit(connection, plan, want, tables)
+            _verify(connection, plan, tables)
         return plan
 
 
@@ -116,24 +143,26 @@ def empty_like(want: Program) -> Program:
     return Program({}, None if want.groups is None else {}, None if want.meters is None else {})
 
 
-def make_plan(have: Program, want: Program, state: str) -> Plan:
-    """What is to be done so that ``have`` becomes what ``want`` means under ``state``."""
+def make_plan(have: Program, want: Program, state: str, owner: Owner = Owner()) -> Plan:  # noqa: B008 - immutable
+    """What is to be done so that ``have`` becomes what ``want`` means under ``state``; flows of others than ``owner`` stay."""
     everything = state == "deleted" and not (want.flows or want.groups or want.meters)
-    return Plan(_compare(have.flows, want.flows, state, everything), _compare(have.groups or {}, want.groups or {}, state, everything),
+    return Plan(_compare_flows(have.flows, want.flows, state, everything, owner),
+                _compare(have.groups or {}, want.groups or {}, state, everything),
                 _compare(have.meters or {}, want.meters or {}, state, everything))
 
 
-def plan_lines(plan: Plan, tables: Mapping[int, str]) -> list[str]:
-    """The plan as lines that begin with ``-`` for what goes and ``+`` for what comes; in a stable order."""
+def plan_lines(plan: Plan, tables: Mapping[int, str], most: Optional[int] = None) -> list[str]:
+    """The plan as lines that begin with ``-`` for what goes and ``+`` for what comes; in a stable order. At most ``most``, if given."""
+    from .render import Renderer, flow_order
+
     renderer = Renderer(tables)
     lines = []
     for meter_id in sorted({*plan.meters.before, *plan.meters.after}):
         lines += [f"{sign} {renderer.meter(meter_id, side[meter_id])}" for sign, side in _sides(plan.meters) if meter_id in side]
     for group_id in sorted({*plan.groups.before, *plan.groups.after}):
         lines += [f"{sign} {renderer.group(group_id, side[group_id])}" for sign, side in _sides(plan.groups) if group_id in side]
-    for key in sorted({*plan.flows.before, *plan.flows.after}, key=flow_order):
-        lines += [f"{sign} {renderer.line(FlowEntry(key, side[key]))}" for sign, side in _sides(plan.flows) if key in side]
-    return lines
+    flows = [(flow_order(desc), after, desc) for after, side in enumerate((plan.flows.before, plan.flows.after)) for desc in side]
+    return (lines + [f"{'-+'[after]} {renderer.line(desc)}" for _order, after, desc in sorted(flows)[:most]])[:most]
 
 
 def _sides(changes: Changes[_K, _V]) -> tuple[tuple[str, dict[_K, _V]], tuple[str, dict[_K, _V]]]:
@@ -150,98 +179,149 @@ def _compare(have: dict[_K, _V], want: dict[_K, _V], state: str, everything: boo
     return Changes(before, after)
 
 
-def _refuse_foreign(connection: Connection, plan: Plan, owner: Owner, renderer: Renderer) -> None:
+def _compare_flows(have: dict[bytes, None], want: dict[bytes, None], state: str, everything: bool, owner: Owner) -> FlowChanges:
+    if state == "deleted":
+        keys = {flow_key(desc) for desc in want}
+        return FlowChanges([desc for desc in have if everything or flow_key(desc) in keys], [])
+    if have.keys() == want.keys():
+        return FlowChanges([], [])
+    after = [desc for desc in want if desc not in have]
+    before = [desc for desc in have if desc not in want and owner.owns(_cookie(desc))]
+    if state == "merged":
+        keys = {flow_key(desc) for desc in after}
+        before = [desc for desc in before if flow_key(desc) in keys]
+    return FlowChanges(before, after)
+
+
+def _cookie(desc: bytes) -> int:
+    return int.from_bytes(desc[12:20], "big")
+
+
+def _refuse_foreign(have: Program, plan: Plan, owner: Owner, tables: Mapping[int, str]) -> None:
     """Adding a flow where another owner has one with the same match would silently replace that."""
-    added = plan.flows.added
-    if not added:
-        return
-    have = read_flows(connection)
-    foreign = [FlowEntry(key, have[key]) for key in added if key in have]
+    added = {flow_key(desc) for desc in plan.flows.added}
+    foreign = [desc for desc in have.flows if not owner.owns(_cookie(desc)) and flow_key(desc) in added]
     if foreign:
-        lines = "".join(f"\n  {renderer.line(entry)}" for entry in foreign[:_SHOWN])
+        renderer = _renderer(tables)
+        lines = "".join(f"\n  {renderer.line(desc)}" for desc in foreign[:_SHOWN])
         more = f"\n  … and {len(foreign) - _SHOWN} more" if len(foreign) > _SHOWN else ""
         raise SluiceError(f"{len(foreign)} of the flows would replace one that is not the owner's ({owner}):{lines}{more}")
 
 
-def _commit(connection: Connection, plan: Plan, renderer: Renderer) -> None:
+def _renderer(tables: Mapping[int, str]) -> Renderer:
+    # Imported only for what is told in words: most runs tell nothing.
+    from .render import Renderer
+
+    return Renderer(tables)
+
+
+def _commit(connection: Connection, plan: Plan, want: Program, tables: Mapping[int, str]) -> None:
     """Meters cannot be in a bundle (Open vSwitch refuses it): those to add come before it, and are undone if it fails."""
     meters = plan.meters
     undo: list[tuple[int, int, Meter]] = []
     try:
         for identifier, meter in sorted(meters.after.items()):
             before = meters.before.get(identifier)
-            _modify_meter(connection, METER_ADD if before is None else METER_MODIFY, identifier, meter, renderer)
+            _modify_meter(connection, METER_ADD if before is None else METER_MODIFY, identifier, meter, tables)
             undo.append((METER_DELETE, identifier, meter) if before is None else (METER_MODIFY, identifier, before))
-        messages = _messages(plan)
-        errors = Bundle(connection).run([(message.kind, message.body) for message in messages]) if messages else []
+        messages, subjects = _messages(plan, want)
+        errors = commit(connection, messages) if messages else []
         if errors:
-            raise SluiceError(_explain(errors, messages, plan, renderer))
+            raise SluiceError(_explain(errors, subjects, plan, _renderer(tables)))
     except SluiceError:
         for command, identifier, meter in reversed(undo):
-            _modify_meter(connection, command, identifier, meter, renderer)
+            _modify_meter(connection, command, identifier, meter, tables)
         raise
     for identifier in meters.removed:
-        _modify_meter(connection, METER_DELETE, identifier, meters.before[identifier], renderer)
+        _modify_meter(connection, METER_DELETE, identifier, meters.before[identifier], tables)
 
 
-class _Message(NamedTuple):
-    """A message of a bundle, and what it is about: a group's id, or a flow's key."""
-
-    kind: int
-    body: bytes
-    group: int = 0
-    flow: bytes = b""
+# What a message of the bundle is about: a flow, or a group's id.
+_Subject = Union[bytes, int]
 
 
-def _messages(plan: Plan) -> list[_Message]:
-    """The bundle: groups come before the flows that use them, and go after those that used them."""
+def _messages(plan: Plan, want: Program) -> tuple[bytes, list[_Subject]]:
+    """The bundle, and what the message with each xid is about, from xid 1 on.
+
+    Groups come before the flows that use them, and go after those that used them. Flows that come have the first xids, as in the
+    messages that the program brings with it where all its flows come.
+    """
     flows, groups = plan.flows, plan.groups
-    return [*(_Message(GROUP_MOD, encode_group_mod(GROUP_MODIFY if group_id in groups.before else GROUP_ADD, group_id, group), group_id)
-              for group_id, group in groups.after.items()),
-            # The first 16 bytes of a value are all but the instructions, which a deletion does not have.
-            *(_Message(FLOW_MOD, flow_mod(DELETE_STRICT, FlowEntry(key, flows.before[key][:16])), flow=key) for key in flows.removed),
-            *(_Message(FLOW_MOD, flow_mod(ADD, FlowEntry(key, value)), flow=key) for key, value in flows.after.items()),
-            *(_Message(GROUP_MOD, encode_group_mod(GROUP_DELETE, group_id, (groups.before[group_id][0], b"", b"")), group_id)
-              for group_id in groups.removed)]
+    subjects: list[_Subject] = list(flows.after)
+    if want.messages and len(flows.after) == len(want.flows):
+        additions = want.messages
+    else:
+        additions = b"".join([add_flow(desc, xid) for xid, desc in enumerate(flows.after, 1)])
+    first, last = [], []
+    for group_id, group in groups.after.items():
+        subjects.append(group_id)
+        command = GROUP_MODIFY if group_id in groups.before else GROUP_ADD
+        first.append(bundle_message(GROUP_MOD, encode_group_mod(command, group_id, group), len(subjects)))
+    for desc in flows.removed:
+        subjects.append(desc)
+        first.append(delete_flow(desc, len(subjects)))
+    for group_id in groups.removed:
+        subjects.append(group_id)
+        last.append(bundle_message(GROUP_MOD, encode_group_mod(GROUP_DELETE, group_id, (groups.before[group_id][0], b"", b"")), len(subjects)))
+    return b"".join([*first, additions, *last]), subjects
 
 
-def _explain(errors: list[tuple[int, bytes]], messages: list[_Message], plan: Plan, renderer: Renderer) -> str:
+def _explain(errors: list[tuple[int, bytes]], subjects: list[_Subject], plan: Plan, renderer: Renderer) -> str:
     """How many changes the switch refused, and which. That the bundle as a whole fails with them need not be said."""
-    own = [(index, body) for index, body in errors if index >= 0]
+    own = [(subjects[xid - 1], body) for xid, body in errors if 1 <= xid <= len(subjects)]
     if not own:
         return f"the switch refused the changes, so nothing was changed: {describe_error(errors[0][1])}"
-    lines = [f"\n  {_subject(messages[index], plan, renderer)}: {describe_error(body)}" for index, body in own[:_SHOWN]]
+    lines = [f"\n  {_tell(subject, plan, renderer)}: {describe_error(body)}" for subject, body in own[:_SHOWN]]
     if len(own) > _SHOWN:
         lines.append(f"\n  … and {len(own) - _SHOWN} more")
     return f"the switch refused {len(own)} of the changes, so nothing was changed:{''.join(lines)}"
 
 
-def _subject(message: _Message, plan: Plan, renderer: Renderer) -> str:
-    """The line of the flow or the group that a message is about."""
-    if message.flow:
-        return renderer.line(FlowEntry(message.flow, plan.flows.after.get(message.flow) or plan.flows.before[message.flow]))
-    return renderer.group(message.group, plan.groups.after.get(message.group) or plan.groups.before[message.group])
+def _tell(subject: _Subject, plan: Plan, renderer: Renderer) -> str:
+    """The line of a flow or a group."""
+    if isinstance(subject, bytes):
+        return renderer.line(subject)
+    return renderer.group(subject, plan.groups.after.get(subject) or plan.groups.before[subject])
 
 
-def _modify_meter(connection: Connection, command: int, identifier: int, meter: Meter, renderer: Renderer) -> None:
+def _modify_meter(connection: Connection, command: int, identifier: int, meter: Meter, tables: Mapping[int, str]) -> None:
     body = encode_meter_mod(command, identifier, (0, b"") if command == METER_DELETE else meter)
     errors = [reply for kind, _xid, reply in connection.exchange(
-        HEADER.pack(VERSION, METER_MOD, 8 + len(body), connection.next_xid()) + body) if kind == 1]
+        HEADER.pack(VERSION, METER_MOD, 8 + len(body), connection.next_xid()) + body) if kind == ERROR]
     if errors:
-        raise SluiceError(f"the switch refused {renderer.meter(identifier, meter)}: {describe_error(errors[0])}")
+        raise SluiceError(f"the switch refused {_renderer(tables).meter(identifier, meter)}: {describe_error(errors[0])}")
 
 
-def _verify(left: Plan, plan: Plan, renderer: Renderer) -> None:
+def _verify(connection: Connection, plan: Plan, tables: Mapping[int, str]) -> None:
     """What was changed must be as wanted now. What others, or learning flows, did meanwhile is not our concern."""
+    have = Program(_changed_flows(connection, plan.flows),
+                   decode_group_descs(read_group_descs(connection)) if plan.groups.before or plan.groups.after else {},
+                   decode_meter_descs(read_meter_descs(connection)) if plan.meters.before or plan.meters.after else {})
+    missing = [desc for desc in plan.flows.after if desc not in have.flows]
+    surplus = [desc for desc in plan.flows.removed if desc in have.flows]
+    groups = {key: group for key, group in plan.groups.after.items() if (have.groups or {}).get(key) != group}
+    meters = {key: meter for key, meter in plan.meters.after.items() if (have.meters or {}).get(key) != meter}
+    if not (missing or surplus or groups or meters):
+        return
+    renderer = _renderer(tables)
+    there = {flow_key(desc): desc for desc in read_flows(connection)} if missing else {}
     wrong: list[str] = []
-    for key, value in left.flows.after.items():
-        if key in plan.flows.after:
-            wrong.append(f"+ {renderer.line(FlowEntry(key, value))}")
-            found: Optional[bytes] = left.flows.before.get(key)
-            wrong += [f"- {renderer.line(FlowEntry(key, found))}"] if found is not None else []
-    wrong += [f"- {renderer.line(FlowEntry(key, value))}" for key, value in left.flows.before.items() if key in plan.flows.removed]
-    wrong += [f"+ {renderer.group(key, group)}" for key, group in left.groups.after.items() if key in plan.groups.after]
-    wrong += [f"+ {renderer.meter(key, meter)}" for key, meter in left.meters.after.items() if key in plan.meters.after]
-    if wrong:
-        lines = "".join(f"\n  {line}" for line in wrong[:2 * _SHOWN])
-        raise SluiceError(f"the switch took the changes but does not have them (+ is missing, - is there instead):{lines}")
+    for desc in missing:
+        wrong.append(f"+ {renderer.line(desc)}")
+        wrong += [f"- {renderer.line(there[flow_key(desc)])}"] if flow_key(desc) in there else []
+    wrong += [f"- {renderer.line(desc)}" for desc in surplus]
+    wrong += [f"+ {renderer.group(key, group)}" for key, group in groups.items()]
+    wrong += [f"+ {renderer.meter(key, meter)}" for key, meter in meters.items()]
+    lines = "".join(f"\n  {line}" for line in wrong[:2 * _SHOWN])
+    raise SluiceError(f"the switch took the changes but does not have them (+ is missing, - is there instead):{lines}")
+
+
+def _changed_flows(connection: Connection, changes: FlowChanges) -> dict[bytes, None]:
+    """What the bridge has now of the flows that were changed; it may give others as well."""
+    cookies = {_cookie(desc) for side in (changes.after, changes.removed) for desc in side}
+    if len(cookies) > _FEW_COOKIES:
+        return read_flows(connection)
+    flows: dict[bytes, None] = {}
+    for cookie in sorted(cookies):
+        flows.update(read_flows(connection, cookie, _ANY_BIT))
+    return flows

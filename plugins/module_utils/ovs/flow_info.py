@@ -6,9 +6,10 @@ from typing import Mapping, NamedTuple
 
 from .openflow.connection import Connection
 from .openflow.groups import decode_group_descs
-from .openflow.messages import FlowEntry, read_flow_statistics, read_group_descs, read_meter_descs
+from .openflow.messages import read_flow_statistics, read_group_descs, read_meter_descs
 from .openflow.meters import decode_meter_descs
-from .program import Owner, Renderer, flow_order
+from .program import Owner
+from .render import Renderer, flow_order
 
 
 class BridgeText(NamedTuple):
@@ -27,7 +28,7 @@ def read_bridge(address: str, tables: Mapping[int, str], owner: Owner, timeout: 
         groups = decode_group_descs(read_group_descs(connection))
         meters = decode_meter_descs(read_meter_descs(connection))
     renderer = Renderer(tables)
-    keys = sorted(flows, key=flow_order)
-    return BridgeText([renderer.line(FlowEntry(key, flows[key][0])) for key in keys], [flows[key][1:] for key in keys],
+    descs = sorted(flows, key=flow_order)
+    return BridgeText([renderer.line(desc) for desc in descs], [flows[desc] for desc in descs],
                       [renderer.group(identifier, group) for identifier, group in sorted(groups.items())],
                       [renderer.meter(identifier, meter) for identifier, meter in sorted(meters.items())])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import gc
-from typing import Callable, Iterable, Mapping, NamedTuple, Optional, TypeVar
+from typing import TYPE_CHECKING, Callable, Iterable, Mapping, NamedTuple, Optional, TypeVar
 
 from ..errors import InputError, Problem, SluiceError
-from .flow import FLAGS, Flow, render_flow
-from .openflow.actions_text import ActionDecoder
-from .openflow.flow_encoder import FlowEncoder
-from .openflow.groups import Group, format_group, parse_group
-from .openflow.match import decode_match
-from .openflow.messages import FLAG_BITS, FlowEntry
-from .openflow.meters import Meter, format_meter, parse_meter
+from .openflow.groups import Group
+from .openflow.messages import flow_key
+from .openflow.meters import Meter
+
+if TYPE_CHECKING:
+    from .flow import Flow
+    from .openflow.flow_encoder import FlowEncoder
 
 _T = TypeVar("_T")
 
@@ -32,11 +32,13 @@ class Owner(NamedTuple):
 
 
 class Program(NamedTuple):
-    """Flows (value by key, see `FlowEntry`), and groups and meters by id; None for those that are not managed."""
+    """Flows (an ordered set of what `flow_desc` gives), and groups and meters by id; None for those that are not managed."""
 
-    flows: dict[bytes, bytes]
+    flows: dict[bytes, None]
     groups: Optional[dict[int, Group]] = None
     meters: Optional[dict[int, Meter]] = None
+    messages: bytes = b""
+    """If known: the messages that add all the flows in a bundle, numbered from 1."""
 
 
 def parse_owner(text: str) -> Owner:
@@ -89,6 +91,11 @@ def encode_program(flows: Iterable[str | Flow], groups: Optional[Iterable[str]],
     Raises InputError with everything that is wrong: what cannot be read, a flow, group or meter given twice, a flow with a cookie
     that is not the owner's.
     """
+    # Imported here, since a program that was encoded before needs none of it.
+    from .openflow.flow_encoder import FlowEncoder
+    from .openflow.groups_text import parse_group
+    from .openflow.meters_text import parse_meter
+
     encoder = FlowEncoder({name: number for number, name in tables.items()})
     problems: list[Problem] = []
     # Ten thousand flows are a hundred thousand objects, none in a cycle: looking for cycles would take a fifth of the time.
@@ -106,60 +113,26 @@ def encode_program(flows: Iterable[str | Flow], groups: Optional[Iterable[str]],
     return Program(encoded, parsed_groups, parsed_meters)
 
 
-class Renderer:
-    """Gives what a switch has back as text."""
-
-    def __init__(self, tables: Mapping[int, str]) -> None:
-        self._decoder = ActionDecoder(tables)
-
-    def flow(self, key: bytes, value: bytes) -> Flow:
-        """The flow of an entry."""
-        idle, hard, flags, importance = (int.from_bytes(value[start:start + 2], "big") for start in (0, 2, 4, 6))
-        return Flow(self._decoder.table(key[0]), int.from_bytes(key[2:4], "big"), decode_match(key[4:]),
-                    self._decoder.instructions(value[16:]), int.from_bytes(value[8:16], "big"), idle, hard, importance,
-                    tuple(name for name in FLAGS if flags & FLAG_BITS[name]))
-
-    def line(self, entry: FlowEntry) -> str:
-        """The line of an entry."""
-        return render_flow(self.flow(*entry))
-
-    def lines(self, program: Program) -> list[str]:
-        """All of a program: meters, groups, then flows by table, falling priority and match."""
-        return ([self.meter(identifier, meter) for identifier, meter in sorted((program.meters or {}).items())]
-                + [self.group(identifier, group) for identifier, group in sorted((program.groups or {}).items())]
-                + [self.line(FlowEntry(key, program.flows[key])) for key in sorted(program.flows, key=flow_order)])
-
-    def group(self, identifier: int, group: Group) -> str:
-        """The line of a group."""
-        return format_group(identifier, group, self._decoder)
-
-    def meter(self, identifier: int, meter: Meter) -> str:
-        """The line of a meter."""
-        return format_meter(identifier, meter)
-
-
-def flow_order(key: bytes) -> tuple[int, int, bytes]:
-    """Sorts flows as a switch tries them: by table, then the highest priority first."""
-    return key[0], -int.from_bytes(key[2:4], "big"), key[4:]
-
-
-def _encode_flows(flows: Iterable[str | Flow], encoder: FlowEncoder, owner: Owner, problems: list[Problem]) -> dict[bytes, bytes]:
-    encoded: dict[bytes, bytes] = {}
+def _encode_flows(flows: Iterable[str | Flow], encoder: FlowEncoder, owner: Owner, problems: list[Problem]) -> dict[bytes, None]:
+    encoded: dict[bytes, None] = {}
+    keys: set[bytes] = set()
     owner_value, owner_mask = owner
     for number, given in enumerate(flows, 1):
         try:
-            if isinstance(given, Flow):
-                key, value = encoder.flow(given)
+            if not isinstance(given, str):
+                desc = encoder.flow(given)
             else:
                 line = given.strip()
                 if not line or line[0] == "#":
                     continue
-                key, value = encoder.line(line)
-            if owner_mask and int.from_bytes(value[8:16], "big") & owner_mask != owner_value:
-                raise SluiceError(f"the cookie 0x{value[8:16].hex().lstrip('0') or '0'} is not one of the owner's ({owner})")
-            if key in encoded:
+                desc = encoder.line(line)
+            if owner_mask and int.from_bytes(desc[12:20], "big") & owner_mask != owner_value:
+                raise SluiceError(f"the cookie 0x{desc[12:20].hex().lstrip('0') or '0'} is not one of the owner's ({owner})")
+            key = flow_key(desc)
+            if key in keys:
                 raise SluiceError("another flow with the same table, priority and match is given before it")
-            encoded[key] = value
+            keys.add(key)
+            encoded[desc] = None
         except SluiceError as error:
             problems.append(Problem("flows", f"line {number}", str(given).strip(), str(error)))
     return encoded

@@ -35,8 +35,8 @@ class FlowBridge:
         for command in ("del-flows", "del-groups", "del-meters"):
             self.ovs.ofctl(command, "br0")
 
-    def flows(self) -> dict[bytes, bytes]:
-        """The flows as bytes."""
+    def flows(self) -> dict[bytes, None]:
+        """The set of flows as bytes."""
         with Connection(self.address) as connection:
             return read_flows(connection)
 

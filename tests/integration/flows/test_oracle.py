@@ -6,7 +6,8 @@ import pytest
 from flows.flow_bridge import FlowBridge, case_lines
 
 from sluice.ovs.flow import parse_flow
-from sluice.ovs.program import Program, Renderer, encode_program
+from sluice.ovs.program import Program, encode_program
+from sluice.ovs.render import Renderer
 
 GROUP = "group_id=5,type=select,bucket=output:1"
 METER = "meter=5,kbps,band=type=drop,rate=5"

@@ -13,13 +13,14 @@ from sluice.errors import InputError, SluiceError
 from sluice.ovs.flow import Flow
 from sluice.ovs.flow_apply import make_plan, plan_lines
 from sluice.ovs.openflow.match import MatchEncoder, decode_match
-from sluice.ovs.program import Owner, Program, Renderer, as_lines, encode_program, parse_owner, parse_tables
+from sluice.ovs.program import Owner, Program, as_lines, encode_program, parse_owner, parse_tables
+from sluice.ovs.render import Renderer
 
 TABLES = {0: "classify", 10: "route"}
 CASES = Path(__file__).parents[2] / "integration" / "flows"
 
 
-def encode(*lines: str | Flow) -> dict[bytes, bytes]:
+def encode(*lines: str | Flow) -> dict[bytes, None]:
     return encode_program(lines, None, None, TABLES).flows
 
 

@@ -78,6 +78,8 @@ class ActionEncoder:
             reached = place
             (after if place else applied).append(encoded)
         body = b"".join(applied)
+        if len(body) > _MAX_LENGTH - 8:
+            raise SluiceError("the actions do not fit into an OpenFlow message, which has at most 65535 bytes")
         return (struct.pack("!HH4x", _APPLY, 8 + len(body)) + body if body else b"") + b"".join(after)
 
     def _meet(self, token: str) -> tuple[int, bytes]:

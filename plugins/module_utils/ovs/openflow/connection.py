@@ -17,6 +17,8 @@ HEADER = struct.Struct("!BBHI")
 HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY, BARRIER_REQUEST, BARRIER_REPLY = 0, 1, 2, 3, 20, 21
 MULTIPART_REQUEST, MULTIPART_REPLY = 18, 19
 _MORE = 1
+# The lower half of the transaction ids is left to whoever numbers messages himself, as bundles do.
+_FIRST_XID = 1 << 31
 _CHUNK = 1 << 18
 
 RUN_DIRECTORY = "/var/run/openvswitch"
@@ -43,7 +45,7 @@ class Connection:
         self.address = address
         self._timeout = timeout
         self._buffer = bytearray()
-        self._xid = 0
+        self._xid = _FIRST_XID - 1
         self._socket = self._connect()
         try:
             self._greet()
@@ -65,12 +67,6 @@ class Connection:
         """A transaction id that this connection has not used."""
         self._xid += 1
         return self._xid
-
-    def take_xids(self, count: int) -> int:
-        """The first of ``count`` successive transaction ids."""
-        first = self._xid + 1
-        self._xid += count
-        return first
 
     def multipart(self, kind: int, body: bytes = b"") -> bytes:
         """The bodies of all the replies to a multipart request, one after the other (OpenFlow 1.5.1 §7.3.5)."""

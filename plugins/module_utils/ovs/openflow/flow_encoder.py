@@ -2,16 +2,17 @@
 """Flows, as values or as lines, to the bytes in which they are compared and sent."""
 from __future__ import annotations
 
+import struct
 from typing import Callable, Dict, Mapping
 
 from ...errors import SluiceError
 from ..flow import Flow, parse_flow, split_tokens
 from .actions import ActionEncoder
 from .match import MatchEncoder
-from .messages import FLAG_BITS, FlowEntry, flow_key, flow_value
+from .messages import FLAG_BITS, flow_desc, is_too_long, match_bytes
 from .values import parse_number
 
-_NO_TIMEOUTS_NO_FLAGS = bytes(8)
+_NO_TIMES = bytes(8)
 
 
 class FlowEncoder:
@@ -25,15 +26,15 @@ class FlowEncoder:
         self._priorities = _Known(" priority=", lambda text: parse_number(text, 16).to_bytes(2, "big"))
         self._instructions = _Known("", lambda text: self.actions.encode(split_tokens(text)))
 
-    def flow(self, flow: Flow) -> FlowEntry:
-        """The entry of a flow. Raises SluiceError, which names what is wrong with it."""
+    def flow(self, flow: Flow) -> bytes:
+        """The description (`flow_desc`) of a flow. Raises SluiceError, which names what is wrong with it."""
         table, priority, match, tokens, cookie, idle, hard, importance, flags = flow
         bits = sum(FLAG_BITS[flag] for flag in flags) if flags else 0
-        return FlowEntry(flow_key(self.actions.table(table), priority, self._match.encode(match)),
-                         flow_value(idle, hard, bits, importance, cookie, self.actions.encode(tokens)))
+        return _checked(flow_desc(self.actions.table(table), priority, struct.pack("!HHHH", idle, hard, bits, importance),
+                                  cookie.to_bytes(8, "big"), self._match.encode(match), self.actions.encode(tokens)))
 
-    def line(self, line: str) -> FlowEntry:
-        """The entry of a flow's line. Raises SluiceError, which names what is wrong with it.
+    def line(self, line: str) -> bytes:
+        """The description of a flow's line. Raises SluiceError, which names what is wrong with it.
 
         Ten thousand lines just as `render_flow` writes them are what is read every day, so their parts are looked up as they stand;
         all other lines, and whatever is wrong, go the long way by the flow as a value, which gives the same.
@@ -42,11 +43,17 @@ class FlowEncoder:
         if head.count(" ") == 2 and actions:
             cookie, table, *conditions = head.split(",")
             try:
-                return FlowEntry(self._tables[table] + self._priorities[conditions[0]] + self._match.encode(conditions[1:]),
-                                 _NO_TIMEOUTS_NO_FLAGS + self._cookies[cookie] + self._instructions[actions])
+                return _checked(self._tables[table] + self._priorities[conditions[0]] + _NO_TIMES + self._cookies[cookie]
+                                + match_bytes(self._match.encode(conditions[1:])) + self._instructions[actions])
             except (IndexError, SluiceError):
                 pass
         return self.flow(parse_flow(line))
+
+
+def _checked(desc: bytes) -> bytes:
+    if is_too_long(desc):
+        raise SluiceError("the flow does not fit into an OpenFlow message, which has at most 65535 bytes; give it fewer actions")
+    return desc
 
 
 class _Known(Dict[str, bytes]):

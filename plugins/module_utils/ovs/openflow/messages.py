@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from typing import Iterator, NamedTuple
 
 from .connection import ERROR, HEADER, VERSION, Connection
 
@@ -11,6 +10,8 @@ FLOW_MOD, GROUP_MOD, METER_MOD, BUNDLE_CONTROL, BUNDLE_ADD = 14, 15, 29, 33, 34
 ADD, DELETE_STRICT = 0, 4
 #: The bits of the flags that a flow keeps.
 FLAG_BITS = {"send_flow_rem": 1, "no_packet_counts": 8, "no_byte_counts": 16}
+#: The longest body of a message that fits into a bundle's message.
+MAX_BODY = 0xFFFF - 16 - 8
 GROUP_ADD, GROUP_MODIFY, GROUP_DELETE = 0, 1, 2
 METER_ADD, METER_MODIFY, METER_DELETE = 0, 1, 2
 FLOW_DESC, GROUP_DESC, METER_DESC = 1, 7, 10
@@ -20,51 +21,106 @@ _ATOMIC_ORDERED = 3
 _ANY = 0xFFFFFFFF
 _ALL_GROUPS = 0xFFFFFFFC
 _NO_BUFFER = 0xFFFFFFFF
+# A connection has but one bundle at a time.
+_BUNDLE = 1
 _BUNDLE_ADD_HEADER = struct.Struct("!BBHIIHH")
-# cookie and its mask, table, command, timeouts, priority, buffer, out port, out group, flags, importance; the match's type and length
-_FLOW_MOD = struct.Struct("!8sQBBHHHIIIHHHH")
+# After the headers of the bundle's message and of its own: cookie and its mask, table, command, both timeouts, priority, buffer,
+# out port, out group, flags with importance.
+_ADD_FLOW_MOD = struct.Struct("!BBHIIHHBBHIQQBBIHIIII")
+# table, priority, timeouts with flags and importance, cookie
+_DESC_START = struct.Struct("!BxH8s8s")
+_DESC_NUMBERS = struct.Struct("!BxHIIQ")
+_OXM_MATCH = 1
+_MATCH_HEADER = struct.Struct("!HH")
+# Of a description as it comes: its length and the match's.
+_DESC_LENGTHS = struct.Struct("!H24xH")
+# Of statistics: their length.
+_LENGTH = struct.Struct("!2xH")
 _PADDING = tuple(bytes(-length % 8) for length in range(8))
 
 
-class FlowEntry(NamedTuple):
-    """A flow as bytes. ``key`` says which flow it is: table, priority, match; ``value`` is all the rest that can differ.
+def flow_desc(table: int, priority: int, times: bytes, cookie: bytes, oxm: bytes, instructions: bytes) -> bytes:
+    """A flow as the bytes in which it is compared: what the switch says of it in a flow description, without length and statistics.
 
-    key: table (1 byte), a zero, priority (2 bytes), OXM fields. value: idle and hard timeout, flags, importance (2 bytes each),
-    cookie (8 bytes), instructions.
+    ``times``: idle and hard timeout, flags and importance, of 2 bytes each.
     """
-
-    key: bytes
-    value: bytes
+    return _DESC_START.pack(table, priority, times, cookie) + match_bytes(oxm) + instructions
 
 
-def flow_key(table: int, priority: int, oxm: bytes) -> bytes:
-    """The key of a flow."""
-    return struct.pack("!BxH", table, priority) + oxm
+def match_bytes(oxm: bytes) -> bytes:
+    """OXM fields as a match: with its header and padding."""
+    length = 4 + len(oxm)
+    return _MATCH_HEADER.pack(_OXM_MATCH, length) + oxm + _PADDING[length % 8]
 
 
-def flow_value(idle_timeout: int, hard_timeout: int, flags: int, importance: int, cookie: int, instructions: bytes) -> bytes:
-    """The value of a flow."""
-    return struct.pack("!HHHHQ", idle_timeout, hard_timeout, flags, importance, cookie) + instructions
+def flow_key(desc: bytes) -> bytes:
+    """What says which flow it is: table, priority and match."""
+    return desc[:4] + desc[20:20 + (desc[22] << 8 | desc[23])]
 
 
-def flow_mod(command: int, entry: FlowEntry) -> bytes:
-    """The body of a FLOW_MOD message."""
-    key, value = entry
-    idle, hard, flags, importance = struct.unpack_from("!HHHH", value)
-    length = len(key)  # 4 bytes before the fields in the key, as many as the match's own header
-    return _FLOW_MOD.pack(value[8:16], 0, key[0], command, idle, hard, key[2] << 8 | key[3], _NO_BUFFER, _ANY, _ANY, flags, importance,
-                          1, length) + key[4:] + _PADDING[length % 8] + value[16:]
+def flow_parts(desc: bytes) -> tuple[int, int, bytes, bytes, bytes, bytes]:
+    """What `flow_desc` was given."""
+    length = desc[22] << 8 | desc[23]
+    return (*_DESC_START.unpack_from(desc), desc[24:20 + length], desc[20 + (length + 7 & ~7):])
 
 
-def read_flows(connection: Connection, cookie: int = 0, cookie_mask: int = 0) -> dict[bytes, bytes]:
-    """The flows whose cookie is ``cookie`` under the mask: value by key. Raises SluiceError if the switch fails."""
-    return {key: value for key, value, _statistics in _flow_descs(_request_flows(connection, cookie, cookie_mask))}
+def is_too_long(desc: bytes) -> bool:
+    """Whether no message can carry the flow."""
+    return len(desc) > MAX_BODY - 20  # the message has 20 bytes that the description has not
 
 
-def read_flow_statistics(connection: Connection, cookie: int = 0, cookie_mask: int = 0) -> dict[bytes, tuple[bytes, int, int]]:
-    """As `read_flows`, with the numbers of packets and bytes."""
-    return {key: (value, *_counters(statistics))
-            for key, value, statistics in _flow_descs(_request_flows(connection, cookie, cookie_mask))}
+def add_flow(desc: bytes, xid: int) -> bytes:
+    """The message that adds a flow, or replaces the one with its key, in the bundle."""
+    return _flow_mod(ADD, desc, xid, desc[20:])
+
+
+def delete_flow(desc: bytes, xid: int) -> bytes:
+    """The message that removes the flow with this key in the bundle."""
+    return _flow_mod(DELETE_STRICT, desc, xid, desc[20:20 + ((desc[22] << 8 | desc[23]) + 7 & ~7)])
+
+
+def _flow_mod(command: int, desc: bytes, xid: int, match_and_instructions: bytes) -> bytes:
+    table, priority, timeouts, flags_and_importance, cookie = _DESC_NUMBERS.unpack_from(desc)
+    length = 48 + len(match_and_instructions)
+    return _ADD_FLOW_MOD.pack(
+        VERSION, BUNDLE_ADD, 16 + length, xid, _BUNDLE, 0, _ATOMIC_ORDERED, VERSION, FLOW_MOD, length, xid, cookie, 0, table, command,
+        timeouts, priority, _NO_BUFFER, _ANY, _ANY, flags_and_importance) + match_and_instructions
+
+
+def bundle_message(kind: int, body: bytes, xid: int) -> bytes:
+    """Any message as one of the bundle."""
+    length = 8 + len(body)
+    return _BUNDLE_ADD_HEADER.pack(VERSION, BUNDLE_ADD, 16 + length, xid, _BUNDLE, 0, _ATOMIC_ORDERED) + HEADER.pack(VERSION, kind, length, xid) + body
+
+
+def read_flows(connection: Connection, cookie: int = 0, cookie_mask: int = 0) -> dict[bytes, None]:
+    """The set of flows whose cookie is ``cookie`` under the mask, as `flow_desc` gives them. Raises SluiceError if the switch fails."""
+    replies = _request_flows(connection, cookie, cookie_mask)
+    lengths, statistics_length = _DESC_LENGTHS.unpack_from, _LENGTH.unpack_from
+    flows = []
+    position, end = 0, len(replies)
+    while position < end:
+        length, match_length = lengths(replies, position)
+        statistics = position + 24 + (match_length + 7 & ~7)
+        instructions = statistics + (statistics_length(replies, statistics)[0] + 7 & ~7)
+        length += position
+        flows.append(replies[position + 4:statistics] + replies[instructions:length])
+        position = length
+    return dict.fromkeys(flows)
+
+
+def read_flow_statistics(connection: Connection, cookie: int = 0, cookie_mask: int = 0) -> dict[bytes, tuple[int, int]]:
+    """The numbers of packets and bytes of each flow that `read_flows` gives."""
+    replies = _request_flows(connection, cookie, cookie_mask)
+    flows = {}
+    position = 0
+    while position < len(replies):
+        length, match_length = _DESC_LENGTHS.unpack_from(replies, position)
+        statistics = position + 24 + (match_length + 7 & ~7)
+        end = statistics + _LENGTH.unpack_from(replies, statistics)[0]
+        flows[replies[position + 4:statistics] + replies[end + 7 & ~7:position + length]] = _counters(replies[statistics + 4:end])
+        position += length
+    return flows
 
 
 def read_group_descs(connection: Connection) -> bytes:
@@ -77,64 +133,30 @@ def read_meter_descs(connection: Connection) -> bytes:
     return connection.multipart(METER_DESC, struct.pack("!I4x", _ANY))
 
 
-class Bundle:
-    """Changes that the switch makes all at once, in order, or not at all."""
+def commit(connection: Connection, messages: bytes) -> list[tuple[int, bytes]]:
+    """Open the bundle, add ``messages`` (as `add_flow`, `delete_flow` and `bundle_message` give them), and commit it: the switch makes
+    all the changes at once, in order, or none. What it refused: the message's xid (or one of the bundle's own) and its error.
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._id = connection.next_xid()
-
-    def run(self, changes: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
-        """Commit ``changes`` (message type and body). What the switch refused: the change's index (-1: the bundle), its error message.
-
-        Nothing was changed if there is any error. Raises SluiceError if the switch goes away.
-        """
-        first = self._connection.take_xids(len(changes))
-        messages = [self._control(_OPEN, self._connection.next_xid())]
-        xid = first
-        for kind, body in changes:
-            length = 8 + len(body)
-            messages.append(_BUNDLE_ADD_HEADER.pack(VERSION, BUNDLE_ADD, 16 + length, xid, self._id, 0, _ATOMIC_ORDERED)
-                            + HEADER.pack(VERSION, kind, length, xid) + body)
-            xid += 1
-        errors = self._errors(b"".join(messages), first, len(changes))
-        if errors:
-            self._connection.exchange(self._control(_DISCARD, self._connection.next_xid()))
-            return errors
-        return self._errors(self._control(_COMMIT, self._connection.next_xid()), first, len(changes))
-
-    def _errors(self, messages: bytes, first: int, count: int) -> list[tuple[int, bytes]]:
-        errors = []
-        for kind, xid, body in self._connection.exchange(messages):
-            if kind == ERROR:
-                index = xid - first
-                errors.append((index if 0 <= index < count else -1, body))
+    Nothing was changed if there is any error. Raises SluiceError if the switch goes away.
+    """
+    errors = _errors(connection, _control(connection, _OPEN) + messages)
+    if errors:
+        connection.exchange(_control(connection, _DISCARD))
         return errors
+    return _errors(connection, _control(connection, _COMMIT))
 
-    def _control(self, kind: int, xid: int) -> bytes:
-        return HEADER.pack(VERSION, BUNDLE_CONTROL, 16, xid) + struct.pack("!IHH", self._id, kind, _ATOMIC_ORDERED)
+
+def _errors(connection: Connection, messages: bytes) -> list[tuple[int, bytes]]:
+    return [(xid, body) for kind, xid, body in connection.exchange(messages) if kind == ERROR]
+
+
+def _control(connection: Connection, kind: int) -> bytes:
+    return HEADER.pack(VERSION, BUNDLE_CONTROL, 16, connection.next_xid()) + struct.pack("!IHH", _BUNDLE, kind, _ATOMIC_ORDERED)
 
 
 def _request_flows(connection: Connection, cookie: int, cookie_mask: int) -> bytes:
     # Every table, any output port and group, any match.
     return connection.multipart(FLOW_DESC, struct.pack("!B3xII4xQQHH4x", 0xFF, _ANY, _ANY, cookie, cookie_mask, 1, 4))
-
-
-def _flow_descs(replies: bytes) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """Key, value and statistics (OXS) of each flow description."""
-    unpack = struct.Struct("!H").unpack_from
-    position = 0
-    end = len(replies)
-    while position < end:
-        length, = unpack(replies, position)
-        match_length, = unpack(replies, position + 26)
-        statistics = position + 24 + (match_length + 7 & ~7)
-        statistics_length, = unpack(replies, statistics + 2)
-        instructions = statistics + (statistics_length + 7 & ~7)
-        yield (replies[position + 4:position + 8] + replies[position + 28:position + 24 + match_length],
-               replies[position + 8:position + 24] + replies[instructions:position + length],
-               replies[statistics + 4:statistics + statistics_length])
-        position += length
 
 
 def _counters(statistics: bytes) -> tuple[int, int]:
