@@ -35,7 +35,7 @@ def antrea_policy_rules(policy: AntreaPolicy, state: ClusterState, selection: Se
 def group_members(group: AntreaGroup, state: ClusterState, selection: Selection) -> AddressSet:
     """Who is in a group. Children have no children of their own; a Service without a selector has no pods (as in Antrea)."""
     if group.child_groups:
-        return selection.union([group_members(state.groups[key], state, selection) for key in group.child_groups])
+        return selection.union([_members(key, state, selection) for key in group.child_groups])
     if group.ip_blocks:
         return selection.union([selection.block(block) for block in group.ip_blocks])
     if group.node_selector is not None:
@@ -44,6 +44,12 @@ def group_members(group: AntreaGroup, state: ClusterState, selection: Selection)
         service = state.services.get(group.service)
         return selection.pods((service.namespace,), LabelSelector(service.selector)) if service and service.selector else selection.nothing()
     return _select(group.pod_selector, group.namespace_selector, group.namespace, selection)
+
+
+def _members(key: str, state: ClusterState, selection: Selection) -> AddressSet:
+    """A group that does not exist has no members (as in Antrea); of that, loading warns."""
+    group = state.groups.get(key)
+    return group_members(group, state, selection) if group else selection.nothing()
 
 
 def _select(pods: Optional[LabelSelector], namespaces: Optional[LabelSelector], own: str, selection: Selection) -> AddressSet:
@@ -62,7 +68,7 @@ def _subjects(applied_to: Sequence[AntreaAppliedTo], own: str, state: ClusterSta
 
 def _applied(applied: AntreaAppliedTo, own: str, state: ClusterState, selection: Selection) -> AddressSet:
     if applied.group:
-        return group_members(state.groups[applied.group], state, selection)
+        return _members(applied.group, state, selection)
     if applied.service_account:
         return selection.service_account(applied.service_account)
     return _select(applied.pod_selector, applied.namespace_selector, own, selection)
@@ -98,7 +104,7 @@ def _relative_peer(peer: AntreaPeer, namespace: str, selection: Selection) -> Ad
 
 def _peer(peer: AntreaPeer, own: str, state: ClusterState, selection: Selection) -> AddressSet:
     if peer.group:
-        return group_members(state.groups[peer.group], state, selection)
+        return _members(peer.group, state, selection)
     if peer.ip_block is not None:
         return selection.block(peer.ip_block)
     if peer.service_account:
