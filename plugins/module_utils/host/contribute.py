@@ -8,7 +8,8 @@ from ..compile.fabric import Fabric
 from ..intent.state import Node
 from ..node.units import AGENT_UNIT, AGENT_UNIT_FILE, AGENT_UNIT_TEXT, NODE_UNIT, NODE_UNIT_FILE, NODE_UNIT_TEXT
 from ..plan.underlay import endpoint_address
-from .settings import firewall, gateway_link, nftables, peer_routes, sysctl, transport_links, transport_routes, tunnel_routes
+from .nftables import OwnPort
+from .settings import firewall, gateway_link, nftables, peer_routes, service_routes, sysctl, transport_links, transport_routes, tunnel_routes
 
 
 def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
@@ -19,11 +20,14 @@ def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
         routes += tunnel_routes(node, cluster.pod_cidrs)
     for peer in fabric.routed_peers(node):
         routes += peer_routes(node, peer, [address.partition("/")[0] for address in peer.transport.addresses])
+    if fabric.services.ports:
+        routes += service_routes(node, cluster.service_cidrs, fabric.services.routed_addresses)
+    own_ports = [OwnPort(*own) for own in fabric.services.own_ports(node)]
     return {
         "sysctl": sysctl(node),
         "links": [*transport_links(node), gateway_link(node)],
         "routes": routes,
-        "nftables": nftables(node, cluster.pod_cidrs, cluster.masquerade),
+        "nftables": nftables(node, cluster.pod_cidrs, cluster.masquerade, own_ports),
         "firewall": firewall(node, cluster.tunnel_type if fabric.has_tunnels else "", endpoint_address(node, fabric.underlay)),
         "files": {NODE_UNIT_FILE: {"content": NODE_UNIT_TEXT}, AGENT_UNIT_FILE: {"content": AGENT_UNIT_TEXT}},
         # The first is enabled and not started: what it would do is what the run that enables it does.

@@ -6,9 +6,9 @@ from typing import Any, Iterable, Sequence
 
 from ..intent.state import Node
 from ..pipeline.build import family
-from ..pipeline.tables import PEER_NEXT_HOP
+from ..pipeline.tables import HAIRPIN_ADDRESS, NODE_PORT_ADDRESS, PEER_NEXT_HOP
 from ..plan.addresses import GATEWAY, TRANSPORT_BRIDGE, gateway_address
-from .nftables import forward_rules, kernel_bypass_rules, masquerade_rules
+from .nftables import OwnPort, forward_rules, kernel_bypass_rules, masquerade_rules, service_rules
 
 _TUNNEL_PORT: dict[str, dict[str, Any]] = {
     "geneve": {"protocol": "udp", "port": 6081},
@@ -54,6 +54,20 @@ def tunnel_routes(node: Node, cluster_cidrs: Iterable[str]) -> list[dict[str, An
     return routes
 
 
+def service_routes(node: Node, service_cidrs: Iterable[str], external: Iterable[str]) -> list[dict[str, Any]]:
+    """The host's way to Services is through the bridge: cluster IPs, other addresses of theirs (``external``, bare), and what stands for
+    the host's own addresses."""
+    routes = []
+    for own in node.pod_cidrs:
+        ip = family(own)
+        cidrs = [cidr for cidr in service_cidrs if family(cidr) is ip]
+        hosts = [address for address in external if family(address) is ip] + [NODE_PORT_ADDRESS[ip.version], HAIRPIN_ADDRESS[ip.version]]
+        destinations = [*cidrs, *(f"{address}/{128 if ip.version == 6 else 32}" for address in hosts)]
+        routes += [{"destination": destination, "via": PEER_NEXT_HOP[ip.version], "device": GATEWAY, "onlink": True,
+                    "source": gateway_address(own)} for destination in destinations]
+    return routes
+
+
 def peer_routes(node: Node, peer: Node, next_hops: Sequence[str]) -> list[dict[str, Any]]:
     """Routes to a peer's pods without a tunnel: through the peer's transport address of the same family (``next_hops``, bare)."""
     by_version = {family(address).version: address for address in next_hops}
@@ -83,9 +97,10 @@ def firewall(node: Node, tunnel_type: str, address: str) -> dict[str, Any]:
     return {"ports": ports, "interfaces": [GATEWAY]}
 
 
-def nftables(node: Node, cluster_cidrs: Sequence[str], masquerade: bool) -> dict[str, str]:
+def nftables(node: Node, cluster_cidrs: Sequence[str], masquerade: bool, own_ports: Iterable[OwnPort]) -> dict[str, str]:
     """Table ``inet sluice``; and, with the userspace datapath, ``netdev sluice``, which keeps the kernel off the bridge's ports."""
-    tables = {"inet sluice": forward_rules() + (masquerade_rules(node.pod_cidrs, cluster_cidrs) if masquerade else "")}
+    services = service_rules([family(cidr).version for cidr in node.pod_cidrs], own_ports)
+    tables = {"inet sluice": forward_rules() + (masquerade_rules(node.pod_cidrs, cluster_cidrs) if masquerade else "") + services}
     if node.datapath == "netdev":
         tables["netdev sluice"] = kernel_bypass_rules(node.transport.interface)
     return tables

@@ -9,9 +9,11 @@ from ..intent.state import ClusterState, Node
 from ..ovs.flow import Flow
 from ..pipeline.build import family
 from ..pipeline.stable_id import stable_ids
+from ..pipeline.tables import NODE_PORT_ADDRESS
 from .balance import Balance
 from .endpoints import Endpoint, PortEndpoints, differs_by_node, for_node, local, service_endpoints, usable
 from .frontends import (
+    Frontend,
     baseline_flows,
     external_addresses,
     external_flows,
@@ -56,6 +58,18 @@ class ServicePlan:
         return tuple(sorted({address for ports in self.ports.values() for port in ports[:1] for address in external_addresses(port.service)}))
 
     @cached_property
+    def routed_addresses(self) -> tuple[str, ...]:
+        """Those of them that hosts route to the bridge: an address of a node is the node's still."""
+        return tuple(address for address in self.external_addresses if address not in self._node_addresses)
+
+    def own_ports(self, node: Node) -> list[tuple[int, str, int, str]]:
+        """What a node's host gives to the bridge: IP version, protocol (lower case), port, and one of its addresses, or nothing for all
+        of them."""
+        ports = [(version, *port, "") for version, ports in self.node_ports.items() for port in ports]
+        return ports + [(port.version, port.port.protocol.lower(), frontend.port, frontend.destination)
+                        for port, frontend in self._own_frontends(node)]
+
+    @cached_property
     def shared(self) -> Rendered:
         """What is the same on every node."""
         nodes = self._state.nodes.values()
@@ -64,7 +78,7 @@ class ServicePlan:
             flows += node_address_flows(nodes)
         if self._state.cluster.service_cidrs or self.external_addresses:
             flows += unassigned_flows(self._state.cluster.service_cidrs, self.external_addresses,
-                                      [text.partition("/")[0] for node in nodes for text in node.transport.addresses])
+                                      self._node_addresses)
         rendered = Rendered(flows, [])
         for port in self._all_ports():
             if port.service.key not in self._differing:
@@ -74,6 +88,13 @@ class ServicePlan:
     def of_node(self, node: Node) -> Rendered:
         """What only this node has: Services whose endpoints depend on the node that a connection meets first."""
         rendered = Rendered([], [])
+        for port, frontend in self._own_frontends(node):
+            stand_in = frontend._replace(destination=NODE_PORT_ADDRESS[port.version])
+            rendered.flows.extend(external_flows(port, stand_in, self._cluster_balance(port, node)))
+            if frontend.guarded:
+                rendered.flows.append(guard_flow(port, stand_in, self._cluster_balance(port, node)))
+            if port.service.external_traffic_policy == "Local":
+                rendered.flows.extend(external_flows(port, stand_in, self._local_balance(port, node), from_outside=True))
         for port in self._node_ports:
             if port.service.key in self._differing:
                 self._add_port(rendered, port, node)
@@ -85,6 +106,18 @@ class ServicePlan:
                     if frontend.guarded:
                         rendered.flows.extend(node_client_flows(port, frontend, cluster, node))
         return rendered
+
+    def _own_frontends(self, node: Node) -> list[tuple[PortEndpoints, Frontend]]:
+        """Those whose address is the node's own: its host takes their packets for itself, and gives them to the bridge with another
+        address, as it does with those of NodePorts."""
+        own = _bare_addresses([node])
+        if own.isdisjoint(self.external_addresses):
+            return []
+        return [(port, frontend) for port in self._all_ports() for frontend in external_frontends(port) if frontend.destination in own]
+
+    @cached_property
+    def _node_addresses(self) -> frozenset[str]:
+        return _bare_addresses(self._state.nodes.values())
 
     @cached_property
     def _differing(self) -> frozenset[str]:
@@ -148,6 +181,10 @@ class ServicePlan:
         part_ids = [self._group_ids[f"{name} part {index}"] for index in range(group_parts(len(endpoints)))]
         return Balance(name, f"Service {service.key} {port.port.port}/{port.port.protocol}", service.key, ip_family(port.version), endpoints,
                        service.session_affinity_timeout, self._group_ids[name], part_ids, refused=not usable(port.endpoints))
+
+
+def _bare_addresses(nodes: Iterable[Node]) -> frozenset[str]:
+    return frozenset(text.partition("/")[0] for node in nodes for text in node.transport.addresses)
 
 
 def _name(port: PortEndpoints) -> str:

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every address of a Service, from pods, from the node and from outside. Real packets."""
+from __future__ import annotations
+
+from typing import Iterator
+
+import pytest
+from service.service_node import CLIENT, CLUSTER_IPS, ServiceNode, service, site
+
+from sluice.intent.kinds.service import ServicePort
+
+LOAD_BALANCER = ("192.0.2.80", "2001:db8::80")
+EXTERNAL = ("198.51.100.7", "2001:db8::7")
+NODE = ("172.16.0.1", "fd77:0::1")
+GATEWAY = ("10.0.0.1", "fd10::1")
+PODS = {"pod-1-0", "pod-1-1", "pod-1-2"}
+PORTS = (ServicePort(80, target_port="http", name="tcp", node_port=30080), ServicePort(80, "UDP", "udp", target_port=8080, node_port=30080))
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[ServiceNode]:
+    web = service(type="LoadBalancer", ports=PORTS, load_balancer_ingress=LOAD_BALANCER, external_ips=EXTERNAL)
+    with ServiceNode(site(web)) as running:
+        yield running
+
+
+both_families = pytest.mark.parametrize("family", [0, 1], ids=["v4", "v6"])
+both_protocols = pytest.mark.parametrize("protocol", ["TCP", "UDP"])
+
+
+@both_families
+@both_protocols
+@pytest.mark.parametrize("place", [CLIENT, "node"])
+def test_cluster_ip(node: ServiceNode, place: str, protocol: str, family: int) -> None:
+    assert set(node.reached(place, CLUSTER_IPS[family], 80, protocol, 40)) == PODS
+
+
+@both_families
+@both_protocols
+@pytest.mark.parametrize("place", [CLIENT, "node", "outside"])
+@pytest.mark.parametrize("addresses", [LOAD_BALANCER, EXTERNAL])
+def test_addresses_from_outside(node: ServiceNode, addresses: tuple[str, str], place: str, protocol: str, family: int) -> None:
+    assert set(node.reached(place, addresses[family], 80, protocol, 40)) == PODS
+
+
+@both_families
+@both_protocols
+@pytest.mark.parametrize("place", [CLIENT, "node", "outside"])
+def test_node_port(node: ServiceNode, place: str, protocol: str, family: int) -> None:
+    assert set(node.reached(place, NODE[family], 30080, protocol, 40)) == PODS
+
+
+@both_families
+def test_the_client_outside_keeps_its_address(node: ServiceNode, family: int) -> None:
+    client = ("172.16.9.9", "fd77::9:9")[family]
+    for address, port in ((LOAD_BALANCER[family], 80), (NODE[family], 30080)):
+        assert {line.split()[1] for line in node.ask("outside", address, port, count=5)} == {client}
+
+
+@both_families
+def test_a_pod_keeps_its_address_and_reaches_itself(node: ServiceNode, family: int) -> None:
+    answers = dict(line.split() for line in node.ask("default/pod-1-0", CLUSTER_IPS[family], count=40))
+    own = ("10.0.0.2", "fd10::2")[family]
+    assert answers == {"pod-1-0": GATEWAY[family], "pod-1-1": own, "pod-1-2": own}
+
+
+@both_families
+def test_a_port_that_no_service_has_leads_nowhere(node: ServiceNode, family: int) -> None:
+    for address in (CLUSTER_IPS[family], LOAD_BALANCER[family]):
+        assert node.reached(CLIENT, address, 81, wait=0.3) == {"TimeoutError": 1}
