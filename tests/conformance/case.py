@@ -60,6 +60,8 @@ def plan_case(case: Case, families: Sequence[int] = (4,), before: Allocations = 
         "sluice_node_prefix_lengths": list(fixed.node_prefix_lengths),
         "sluice_service_cidrs": [_service_cidr(case)],
         "sluice_manifests": ["case.json"],
+        # The userspace datapath cannot translate SCTP. Cases that have it in a Service probe pods with it, and not the Service.
+        **({"sluice_unsupported": "warn"} if _has_sctp_service(case) else {}),
     }
     hosts = {f"node{number}": {"vars": {"sluice_datapath": "netdev"}, "facts": _facts(number)} for number in range(1, len(shares) + 1)}
     with tempfile.TemporaryDirectory(prefix="sluice-conformance-") as folder:
@@ -106,6 +108,10 @@ def _facts(number: int) -> Mapping[str, Any]:
 
 def _per_family(families: Sequence[int], four: Any, six: Any) -> Iterable[Any]:
     return ({4: four, 6: six}[family] for family in families)
+
+
+def _has_sctp_service(case: Case) -> bool:
+    return any(port.get("protocol") == "SCTP" for service in case.services for port in service["spec"].get("ports") or ())
 
 
 def _share6(number: int) -> str:
