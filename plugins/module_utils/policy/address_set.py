@@ -2,11 +2,15 @@
 """Sets of addresses that rules are about, and the matches for them."""
 from __future__ import annotations
 
-from typing import Sequence
+from functools import cached_property, lru_cache
+from typing import Iterable, Sequence
 
 from ..intent.state import Pod
-from ..pipeline.build import V4, V6, family
+from ..pipeline.build import V4, Family, family
 from .traffic import Match
+
+SOURCE, DESTINATION = "source", "destination"
+"""The ends of a packet, when the connection's opener is its source."""
 
 
 class AddressSet:
@@ -16,40 +20,58 @@ class AddressSet:
         self.pods = tuple(pods)
         self.blocks = tuple(blocks)
         self._matches: dict[tuple[str, tuple[int, ...]], tuple[Match, ...]] = {}
-        self._by_node: dict[str, AddressSet] = {}
-        addresses = [*(ip for pod in self.pods for ip in pod.ips), *self.blocks]
-        self.versions = frozenset(family(address).version for address in addresses)
+        self._local_matches: dict[tuple[str, str, tuple[int, ...]], tuple[Match, ...]] = {}
+
+    @cached_property
+    def versions(self) -> frozenset[int]:
         """The IP versions of which there is an address."""
+        return frozenset({family(address).version for pod in self.pods for address in pod.ips} | {family(block).version for block in self.blocks})
+
+    @cached_property
+    def pods_by_node(self) -> dict[str, list[Pod]]:
+        """Its pods on each node that has one."""
+        pods: dict[str, list[Pod]] = {}
+        for pod in self.pods:
+            pods.setdefault(pod.node, []).append(pod)
+        return pods
 
     def matches(self, end: str, versions: tuple[int, ...]) -> tuple[Match, ...]:
-        """One match for each address of these IP versions, as the packet's ``end``: source or destination."""
+        """One match for each address of these IP versions, as the packet's ``end``. The same tuple each time."""
         key = end, versions
-        if key not in self._matches:
-            self._matches[key] = self._make_matches(end, versions)
-        return self._matches[key]
+        found = self._matches.get(key)
+        if found is None:
+            blocks = [_block_match(block, end) for block in self.blocks if family(block).version in versions]
+            found = self._matches[key] = tuple(dict.fromkeys([*pod_matches(self.pods, end, versions), *blocks]))
+        return found
 
-    def _make_matches(self, end: str, versions: tuple[int, ...]) -> tuple[Match, ...]:
-        found: dict[Match, None] = {}
-        for ip in (V4, V6):
-            if ip.version in versions:
-                field = ip.source if end == "source" else ip.destination
-                found.update(dict.fromkeys((ip.ip, f"{field}={address}") for pod in self.pods for address in pod.ips if (":" in address) == (ip is V6)))
-                found.update(dict.fromkeys(_block_match(ip.ip, field, block) for block in self.blocks if (":" in block) == (ip is V6)))
-        return tuple(found)
-
-    @property
-    def by_node(self) -> dict[str, AddressSet]:
-        """The part of it that is on each node that has a pod of it, without the blocks."""
-        if not self._by_node:
-            pods: dict[str, list[Pod]] = {}
-            for pod in self.pods:
-                pods.setdefault(pod.node, []).append(pod)
-            self._by_node = {node: AddressSet(of_node) for node, of_node in pods.items()}
-        return self._by_node
+    def local_matches(self, node: str, end: str, versions: tuple[int, ...]) -> tuple[Match, ...]:
+        """Like `matches`, of the pods on ``node`` alone."""
+        key = node, end, versions
+        found = self._local_matches.get(key)
+        if found is None:
+            found = self._local_matches[key] = tuple(pod_matches(self.pods_by_node[node], end, versions))
+        return found
 
 
-def _block_match(ip: str, field: str, block: str) -> Match:
+def pod_matches(pods: Iterable[Pod], end: str, versions: tuple[int, ...]) -> list[Match]:
+    """One match for each address of some pods."""
+    return [_address_match(address, end) for pod in pods for address in pod.ips if family(address).version in versions]
+
+
+@lru_cache(maxsize=65536)
+def _address_match(address: str, end: str) -> Match:
+    ip = family(address)
+    return (ip.ip, f"{_field(ip, end)}={address}")
+
+
+def _field(ip: Family, end: str) -> str:
+    return ip.source if end == SOURCE else ip.destination
+
+
+def _block_match(block: str, end: str) -> Match:
+    ip = family(block)
     address, _slash, length = block.partition("/")
     if length == "0":
-        return (ip,)
-    return (ip, f"{field}={address if length == ('128' if ':' in block else '32') else block}")
+        return (ip.ip,)
+    whole = length == ("32" if ip is V4 else "128")
+    return (ip.ip, f"{_field(ip, end)}={address if whole else block}")

@@ -6,37 +6,48 @@ from typing import Iterable, Sequence
 
 from ..ovs.flow import Flow
 from ..pipeline.cookie import OWNER_PROGRAM, cookie
-from ..pipeline.tables import EGRESS_ADMIN, EGRESS_BASELINE, EGRESS_POLICY, INGRESS_ADMIN, INGRESS_BASELINE, INGRESS_POLICY
 from .placed import PlacedPart
 from .traffic import Match
 
-_COOKIES = {table: cookie(OWNER_PROGRAM, f"clauses {table}") for table in (
-    EGRESS_ADMIN, EGRESS_POLICY, EGRESS_BASELINE, INGRESS_ADMIN, INGRESS_POLICY, INGRESS_BASELINE)}
 
+class ClauseFlows:
+    """Makes them for the nodes of one fabric, which have many in common."""
 
-def clause_flows(table: str, priority: int, parts: Iterable[PlacedPart], node: str, shared: dict[tuple[object, ...], Flow]) -> list[Flow]:
-    """The flows for the clauses of ``parts``, all of one table and priority, on a node. Flows that are in ``shared`` are not made again."""
-    # Most rules have sets of addresses and ports in common: first the actions of each set, then those of each match.
-    by_set: dict[int, tuple[Sequence[Match], list[str]]] = {}
-    for part in parts:
-        for matches, action in part.clauses(node):
-            known = by_set.get(id(matches))
-            if known is None:
-                by_set[id(matches)] = matches, [action]
+    def __init__(self, parts: Iterable[PlacedPart]) -> None:
+        """``parts`` are all that there are."""
+        # A set of matches none of which is in another set gives the same flows wherever the same rules use it: no need to look at each.
+        first: dict[Match, int] = {}
+        self._overlapping: set[int] = set()
+        for matches in {id(matches): matches for part in parts for matches, _action in part.clauses}.values():
+            for match in matches:
+                other = first.setdefault(match, id(matches))
+                if other != id(matches):
+                    self._overlapping.update((other, id(matches)))
+        self._made: dict[tuple[str, int, int, tuple[str, ...]], list[Flow]] = {}
+
+    def flows(self, table: str, priority: int, parts: Iterable[PlacedPart], node: str) -> list[Flow]:
+        """The flows for the clauses of ``parts``, all of one table and priority, on a node."""
+        by_set: dict[int, tuple[Sequence[Match], list[str]]] = {}
+        by_match: dict[Match, list[str]] = {}
+        for part in parts:
+            for match in part.subjects(node):
+                by_match.setdefault(match, []).append(part.subject_action)
+            for matches, action in part.clauses:
+                known = by_set.get(id(matches))
+                if known is None:
+                    by_set[id(matches)] = matches, [action]
+                else:
+                    known[1].append(action)
+        number = cookie(OWNER_PROGRAM, f"clauses {table}")
+        flows: list[Flow] = []
+        for identity, (matches, actions) in by_set.items():
+            if identity in self._overlapping:
+                for match in matches:
+                    by_match.setdefault(match, []).extend(actions)
             else:
-                known[1].append(action)
-    by_match: dict[Match, tuple[str, ...]] = {}
-    for matches, action_list in by_set.values():
-        actions = tuple(action_list)
-        for match in matches:
-            before = by_match.get(match)
-            by_match[match] = actions if before is None else before + actions
-    flows = []
-    number = _COOKIES[table]
-    for match, actions in by_match.items():
-        key = table, priority, match, actions
-        flow = shared.get(key)
-        if flow is None:
-            flow = shared[key] = Flow(table, priority, match, actions, number)
-        flows.append(flow)
-    return flows
+                key = table, priority, identity, tuple(actions)
+                made = self._made.get(key)
+                if made is None:
+                    made = self._made[key] = [Flow(table, priority, match, key[3], number) for match in matches]
+                flows += made
+        return flows + [Flow(table, priority, match, tuple(actions), number) for match, actions in by_match.items()]

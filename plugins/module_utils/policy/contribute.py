@@ -2,14 +2,12 @@
 """The flows of policies on one node, and what each of their cookies stands for."""
 from __future__ import annotations
 
-from itertools import groupby
 from typing import Any
 
 from ..compile.fabric import Fabric
 from ..intent.state import Node
 from ..ovs.flow import Flow
 from ..pipeline.build import family, flow, goto
-from ..pipeline.cookie import OWNER_PROGRAM, cookie
 from ..pipeline.tables import (
     ALLOWED,
     EGRESS_ADMIN,
@@ -21,10 +19,8 @@ from ..pipeline.tables import (
     POLICY_EXEMPT,
 )
 from ..plan.addresses import gateway_address
-from .address_set import AddressSet
-from .clauses import clause_flows
 from .model import PolicyModel
-from .rules import EGRESS
+from .placed import PlacedPart
 from .traffic import Match
 from .verdicts import isolation_flows, verdict_flows
 
@@ -41,26 +37,15 @@ def policy_flows(fabric: Fabric, node: Node) -> list[Flow]:
     for table in STAGES[1:-1]:
         flows += _rule_flows(model, table, node.name)
     for isolated in model.isolated(node.name):
-        end = "source" if isolated.direction == EGRESS else "destination"
-        flows += isolation_flows(isolated, AddressSet([isolated.pod]).matches(end, (4, 6)))
+        flows += isolation_flows(isolated)
     return flows
 
 
 def rule_index(fabric: Fabric, node: Node) -> dict[str, dict[str, Any]]:
-    """What the cookies of flows with verdicts stand for on the node: by cookie the rule, its policy, name, direction, action and logging.
-
-    The policies that isolate a pod together are not told apart: their entry's ``policy`` is empty.
-    """
+    """What the cookies of flows with verdicts stand for on the node: by cookie the rule, its policy, name, direction, action and logging."""
     model = fabric.policies
-    found: dict[str, dict[str, Any]] = {}
-    for table in STAGES[1:-1]:
-        for placed in model.parts(node.name, table):
-            rule = placed.rule
-            found[f"{rule.cookie:#x}"] = {"rule": rule.name, "policy": rule.policy, "name": rule.title, "direction": rule.direction,
-                                          "action": rule.action, "log": rule.log, "label": rule.label}
-    for isolated in model.isolated(node.name):
-        found[f"{cookie(OWNER_PROGRAM, isolated.name):#x}"] = {
-            "rule": isolated.name, "policy": "", "name": "", "direction": isolated.direction, "action": "Drop", "log": isolated.log, "label": ""}
+    found = dict(placed.rule.entry for table in STAGES[1:-1] for placed in model.parts(node.name, table))
+    found.update(isolated.entry for isolated in model.isolated(node.name))
     return found
 
 
@@ -80,18 +65,18 @@ def _exempt_flows(fabric: Fabric, node: Node) -> list[Flow]:
 
 def _rule_flows(model: PolicyModel, table: str, node: str) -> list[Flow]:
     flows: list[Flow] = []
-    for priority, parts in groupby(sorted(model.parts(node, table), key=lambda part: part.priority), key=lambda part: part.priority):
-        conditional = []
-        # Unconditional rules that share a subject say the same of it: the first is the one that counts.
-        judged: set[Match] = set()
-        for part in parts:
-            if not part.unconditional:
-                conditional.append(part)
-                flows += part.verdict
-                continue
-            for match in part.subjects(node):
-                if match not in judged:
-                    judged.add(match)
-                    flows += verdict_flows(part.rule, priority, match)
-        flows += clause_flows(table, priority, conditional, node, model.shared_flows)
+    conditional: dict[int, list[PlacedPart]] = {}
+    # Unconditional rules of one priority that share a subject say the same of it: the first is the one that counts.
+    judged: set[tuple[int, Match]] = set()
+    for part in model.parts(node, table):
+        if not part.unconditional:
+            conditional.setdefault(part.priority, []).append(part)
+            flows += part.verdict
+            continue
+        for match in part.subjects(node):
+            if (part.priority, match) not in judged:
+                judged.add((part.priority, match))
+                flows += verdict_flows(part.rule, part.priority, match)
+    for priority, parts in conditional.items():
+        flows += model.clauses.flows(table, priority, parts, node)
     return flows

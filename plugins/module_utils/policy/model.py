@@ -2,16 +2,17 @@
 """All policies of a state, resolved and put in order once for all nodes."""
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Iterable, Mapping, NamedTuple, Optional, Sequence, TypeVar, Union
 
 from ..intent.kinds import NetworkPolicy
 from ..intent.kinds.admin_policy import AdminPolicy
 from ..intent.kinds.antrea import AntreaPolicy
 from ..intent.state import ClusterState
-from ..ovs.flow import Flow
 from ..pipeline.stable_id import stable_ids
 from .admin import admin_policy_rules
 from .antrea import antrea_policy_rules
+from .clauses import ClauseFlows
 from .kubernetes import network_policy_rules
 from .placed import PlacedPart
 from .priorities import priorities
@@ -31,9 +32,6 @@ class _Resolved(NamedTuple):
     rules: Sequence[Rule]
     isolated: Sequence[Isolated]
 
-    def isolated_nodes(self) -> set[str]:
-        return {one.pod.node for one in self.isolated}
-
 
 class PolicyModel:
     """The rules of a state by node."""
@@ -44,19 +42,14 @@ class PolicyModel:
         self.selection: Selection = previous.selection if previous else Selection(state)
         self._resolved = self._resolve(previous)
         self._placed = self._place(previous)
-        self._by_node: dict[str, dict[str, list[PlacedPart]]] = {}
-        for placed in self._placed.values():
-            for node in placed.part.subjects.by_node:
-                self._by_node.setdefault(node, {}).setdefault(placed.rule.table, []).append(placed)
-        self._isolated: dict[str, dict[tuple[str, str], Isolated]] = {}
-        for resolved in self._resolved.values():
-            for isolated in resolved.isolated:
-                of_node = self._isolated.setdefault(isolated.pod.node, {})
-                key = isolated.direction, isolated.pod.key
-                if key not in of_node or isolated.log:
-                    of_node[key] = isolated
-        self.shared_flows: dict[tuple[object, ...], Flow] = {}
-        """Clause flows that were made for a node already: neighbours in a fabric have many in common."""
+        self._touched = self._find_touched(previous)
+        self._by_node = self._sort_by_node(previous)
+        self._isolated = self._sort_isolated(previous)
+
+    @cached_property
+    def clauses(self) -> ClauseFlows:
+        """Makes the flows for the clauses of rules."""
+        return ClauseFlows(self._placed.values())
 
     def parts(self, node: str, table: str) -> Sequence[PlacedPart]:
         """The parts of rules with a subject on ``node`` whose flows are in ``table``, in the order of evaluation."""
@@ -75,12 +68,7 @@ class PolicyModel:
         if (before.pods, before.namespaces, before.nodes) != (state.pods, state.namespaces, state.nodes):
             return PolicyModel(state), {*before.nodes, *state.nodes}
         model = PolicyModel(state, self)
-        touched: set[str] = set()
-        for old, new in _differences(self._placed, model._placed):
-            touched.update(*(placed.part.subjects.by_node for placed in (old, new) if placed))
-        for was, now in _differences(self._resolved, model._resolved):
-            touched.update(*(resolved.isolated_nodes() for resolved in (was, now) if resolved))
-        return model, touched
+        return model, model._touched
 
     def _resolve(self, previous: Optional[PolicyModel]) -> dict[str, _Resolved]:
         state = self.state
@@ -93,7 +81,7 @@ class PolicyModel:
         resolved = {}
         for name, policy in given.items():
             old = before.get(name)
-            if old and old.policy == policy and (same_references or not isinstance(policy, AntreaPolicy)):
+            if old and (old.policy is policy or old.policy == policy) and (same_references or not isinstance(policy, AntreaPolicy)):
                 resolved[name] = old
             else:
                 resolved[name] = self._resolve_one(policy)
@@ -125,6 +113,34 @@ class PolicyModel:
             placed[part.name] = old if old is not None and same else PlacedPart(rule, part, priority, numbers[part.name])
         return placed
 
+    def _find_touched(self, previous: Optional[PolicyModel]) -> set[str]:
+        """The nodes on which something differs from the previous model."""
+        touched = set(self.state.nodes) if previous is None else set()
+        if previous is not None:
+            for placed in _differences(previous._placed, self._placed):
+                touched.update(placed.nodes)
+            for resolved in _differences(previous._resolved, self._resolved):
+                touched.update(isolated.pod.node for isolated in resolved.isolated)
+        return touched
+
+    def _sort_by_node(self, previous: Optional[PolicyModel]) -> dict[str, dict[str, list[PlacedPart]]]:
+        found = {node: tables for node, tables in previous._by_node.items() if node not in self._touched} if previous else {}
+        for placed in self._placed.values():
+            for node in self._touched.intersection(placed.nodes) if previous else placed.nodes:
+                found.setdefault(node, {}).setdefault(placed.rule.table, []).append(placed)
+        return found
+
+    def _sort_isolated(self, previous: Optional[PolicyModel]) -> dict[str, dict[tuple[str, str], Isolated]]:
+        found = {node: isolated for node, isolated in previous._isolated.items() if node not in self._touched} if previous else {}
+        for resolved in self._resolved.values():
+            for isolated in resolved.isolated:
+                if isolated.pod.node in self._touched:
+                    of_node = found.setdefault(isolated.pod.node, {})
+                    key = isolated.direction, isolated.pod.key
+                    if key not in of_node or isolated.log:
+                        of_node[key] = isolated
+        return found
+
 
 def _by_direction(rules: Iterable[Rule], stage: str) -> dict[str, list[Rule]]:
     found: dict[str, list[Rule]] = {}
@@ -134,9 +150,7 @@ def _by_direction(rules: Iterable[Rule], stage: str) -> dict[str, list[Rule]]:
     return found
 
 
-def _differences(before: Mapping[str, _T], after: Mapping[str, _T]) -> Iterable[tuple[Optional[_T], Optional[_T]]]:
-    """The values that are not the same object in both."""
-    for key in {**before, **after}:
-        old, new = before.get(key), after.get(key)
-        if old is not new:
-            yield old, new
+def _differences(before: Mapping[str, _T], after: Mapping[str, _T]) -> Iterable[_T]:
+    """The values that are not the same object in both, old and new."""
+    for values, others in ((before, after), (after, before)):
+        yield from (value for key, value in values.items() if others.get(key) is not value)

@@ -6,17 +6,15 @@ from functools import cached_property
 from typing import Sequence
 
 from ..ovs.flow import Flow
+from .address_set import DESTINATION, SOURCE
 from .rules import EGRESS, Part, Rule
 from .traffic import Match, traffic_matches
 from .verdicts import verdict_flows
 
-Clause = tuple[Sequence[Match], str]
-"""The matches for one side of a rule, and the action that all of them have."""
-
 
 class PlacedPart:
-    """Clauses are those of a conjunctive match (ovs-fields(7), "Conjunctive Match Fields"): a rule of S subjects, P peers and T ports
-    costs S + P + T flows, not their product.
+    """Its clauses make a conjunctive match (ovs-fields(7), "Conjunctive Match Fields"): a rule of S subjects, P peers and T ports costs
+    S + P + T flows, not their product.
     """
 
     def __init__(self, rule: Rule, part: Part, priority: int, number: int) -> None:
@@ -25,7 +23,7 @@ class PlacedPart:
         self.priority = priority
         self.number = number
         """The id of its conjunction."""
-        self._subject_end, peer_end = ("source", "destination") if rule.direction == EGRESS else ("destination", "source")
+        self._subject_end, peer_end = (SOURCE, DESTINATION) if rule.direction == EGRESS else (DESTINATION, SOURCE)
         self._versions = part.versions
         sides: list[Sequence[Match]] = []
         if part.peers is not None:
@@ -34,16 +32,19 @@ class PlacedPart:
             sides.append(traffic_matches(part.traffic, self._versions))
         self.unconditional = not sides
         """Whether it is about everything to or from its subjects: one clause is no conjunction."""
-        self._sides = [(side, f"conjunction({number},{position}/{len(sides) + 1})") for position, side in enumerate(sides, 2)]
-        self._subject_action = f"conjunction({number},1/{len(sides) + 1})"
+        self.subject_action = f"conjunction({number},1/{len(sides) + 1})"
+        """The action of the clause of its subjects."""
+        self.clauses = tuple((side, f"conjunction({number},{position}/{len(sides) + 1})") for position, side in enumerate(sides, 2))
+        """The matches and the action of each other clause, the same on all nodes."""
+
+    @property
+    def nodes(self) -> Sequence[str]:
+        """Those that have a subject."""
+        return tuple(self.part.subjects.pods_by_node)
 
     def subjects(self, node: str) -> tuple[Match, ...]:
         """The matches for its subjects on a node."""
-        return self.part.subjects.by_node[node].matches(self._subject_end, self._versions)
-
-    def clauses(self, node: str) -> list[Clause]:
-        """The clauses on a node; all but the subjects' are the same on all nodes."""
-        return [(self.subjects(node), self._subject_action), *self._sides]
+        return self.part.subjects.local_matches(node, self._subject_end, self._versions)
 
     @cached_property
     def verdict(self) -> tuple[Flow, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 from ..intent.state import Pod
 from ..pipeline.cookie import OWNER_PROGRAM, cookie
@@ -75,8 +75,15 @@ class Rule:
         """The cookie of the flows that execute its verdict."""
         return cookie(OWNER_PROGRAM, self.name)
 
+    @cached_property
+    def entry(self) -> tuple[str, dict[str, Any]]:
+        """The cookie and what it stands for, as in rules.json."""
+        return f"{self.cookie:#x}", {"rule": self.name, "policy": self.policy, "name": self.title, "direction": self.direction,
+                                     "action": self.action, "log": self.log, "label": self.label}
 
-class Isolated(NamedTuple):
+
+@dataclass(frozen=True, eq=False)
+class Isolated:
     """A pod that gets (or sends) only what a Kubernetes NetworkPolicy allows."""
 
     pod: Pod
@@ -84,5 +91,21 @@ class Isolated(NamedTuple):
     log: bool
 
     @property
+    def table(self) -> str:
+        return f"{self.direction}_{POLICY}"
+
+    @cached_property
     def name(self) -> str:
+        """How flows, logs and statistics name it; the policies that isolate it together are not told apart."""
         return f"NetworkPolicy isolation {self.direction} {self.pod.key}"
+
+    @cached_property
+    def cookie(self) -> int:
+        """The cookie of the flows that drop what was not allowed."""
+        return cookie(OWNER_PROGRAM, self.name)
+
+    @property
+    def entry(self) -> tuple[str, dict[str, Any]]:
+        """The cookie and what it stands for, as in rules.json; without a policy, as it takes all of them to say that nothing is allowed."""
+        return f"{self.cookie:#x}", {"rule": self.name, "policy": "", "name": "", "direction": self.direction,
+                                     "action": "Drop", "log": self.log, "label": ""}

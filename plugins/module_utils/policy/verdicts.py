@@ -2,14 +2,14 @@
 """What becomes of packets that a rule, or the isolation of a pod, is about."""
 from __future__ import annotations
 
-from typing import Iterator, Sequence
+from typing import Iterator
 
 from ..ovs.flow import Flow
 from ..pipeline.build import goto
-from ..pipeline.cookie import OWNER_PROGRAM, cookie
 from ..pipeline.notify import LOG, METER_RULES, REJECT, notify
 from ..pipeline.tables import ALLOWED, EGRESS_POLICY, INGRESS_ADMIN, INGRESS_POLICY, REPLY, bit_is
-from .rules import EGRESS, POLICY, Isolated, Rule
+from .address_set import DESTINATION, SOURCE, pod_matches
+from .rules import EGRESS, Isolated, Rule
 from .traffic import Match
 
 NEW = "ct_state=+new+trk"
@@ -47,16 +47,14 @@ def verdict_flows(rule: Rule, priority: int, condition: Match) -> Iterator[Flow]
         yield Flow(rule.table, priority, (*condition, NOT_NEW), (), rule.cookie)
 
 
-def isolation_flows(isolated: Isolated, matches: Sequence[Match]) -> Iterator[Flow]:
-    """The flows that drop what no NetworkPolicy has allowed an isolated pod; ``matches`` are those of its addresses."""
-    table = f"{isolated.direction}_{POLICY}"
-    number = cookie(OWNER_PROGRAM, isolated.name)
-    for match in matches:
+def isolation_flows(isolated: Isolated) -> Iterator[Flow]:
+    """The flows that drop what no NetworkPolicy has allowed an isolated pod."""
+    for match in pod_matches([isolated.pod], SOURCE if isolated.direction == EGRESS else DESTINATION, (4, 6)):
         if isolated.log:
-            yield Flow(table, PRIORITY_ISOLATION, (*match, bit_is(REPLY, False)), _copy(LOG), number)
-            yield Flow(table, PRIORITY_ISOLATION, (*match, bit_is(REPLY, True)), (), number)
+            yield Flow(isolated.table, PRIORITY_ISOLATION, (*match, bit_is(REPLY, False)), _copy(LOG), isolated.cookie)
+            yield Flow(isolated.table, PRIORITY_ISOLATION, (*match, bit_is(REPLY, True)), (), isolated.cookie)
         else:
-            yield Flow(table, PRIORITY_ISOLATION, match, (), number)
+            yield Flow(isolated.table, PRIORITY_ISOLATION, match, (), isolated.cookie)
 
 
 def _copy(what: int) -> tuple[str, ...]:
