@@ -170,7 +170,8 @@ class Lab:
         for node in state.nodes.values():
             hops = bare(node.transport.addresses)
             lines += [f"route replace {cidr} via {_of_family(hops, 6 if ':' in cidr else 4)} proto static" for cidr in node.pod_cidrs]
-        ip_batch(self._outside, ["route flush proto static", "-6 route flush proto static", *lines])
+        # Of IPv4: a node's IPv6 share is the same in all cases.
+        ip_batch(self._outside, ["route flush proto static", *lines])
 
     def _forget_neighbours(self, state: ClusterState) -> None:
         for name, node in self._nodes.items():
