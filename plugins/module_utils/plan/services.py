@@ -15,6 +15,8 @@ from .allocations_file import NODE_PORT, ServiceAllocation
 from .ranges import to_number, to_text
 
 CIDRS = "sluice_service_cidrs"
+HEALTH = "TCP/health"
+"""What a node port is used for that is no port of the Service: its health check, by HTTP."""
 
 
 def port_key(port: ServicePort) -> str:
@@ -57,7 +59,7 @@ def check_service_allocations(allocations: Mapping[str, ServiceAllocation], cidr
             if not any(own.has(ip) for own in ranges):
                 expected = f"an address of {_several(cidrs)}, or no line for this Service, to have it addressed anew"
                 problems.append(Problem(file, "", f"{path}.ips", f"{ip} is no address for Services", expected))
-        numbers = [(name.partition("/")[0], number) for name, number in given.node_ports.items()]
+        numbers = [(_protocol(name), number) for name, number in given.node_ports.items()]
         numbers += [("TCP", given.health_check_node_port)] if given.health_check_node_port else []
         claims = [f"the address {ip}" for ip in given.ips] + [f"the node port {protocol} {number}" for protocol, number in numbers]
         for place, what in enumerate(claims):
@@ -86,8 +88,8 @@ class _Allocator:
         self._cidrs = tuple(cidrs)
         self._ips: dict[str, str] = {}
         """Address to the Service that has it."""
-        self._ports: dict[tuple[str, int], str] = {}
-        """Protocol and node port to the Service that has it."""
+        self._ports: dict[tuple[str, int], tuple[str, str]] = {}
+        """Protocol and node port to the Service that has it, and for what: port_key(), or HEALTH."""
         self._numbers: set[int] = set()
         """Node ports that are not free, in whatever protocol."""
         self._next_port = NODE_PORT[0]
@@ -128,9 +130,9 @@ class _Allocator:
         for ip in want.kept_ips.values():
             self._ips[ip] = key
         for name, number in want.kept_ports.items():
-            self._take_port(key, name.partition("/")[0], number)
+            self._take_port((key, name), number)
         if want.kept_health:
-            self._take_port(key, "TCP", want.kept_health)
+            self._take_port((key, HEALTH), want.kept_health)
 
     def claim(self, key: str, service: Service, want: _Want) -> None:
         """Takes what is written in the Service."""
@@ -142,15 +144,16 @@ class _Allocator:
                 self._refuse(key, "spec.clusterIP", f"{ip} is no address for Services", f"one from {own.first} to {own.last} ({CIDRS})")
             elif self._ips.setdefault(ip, key) != key:
                 self._refuse(key, "spec.clusterIP", f"{ip} is taken by Service {self._ips[ip]}", "another one")
-        ports = [(f"spec.ports[{index}].nodePort", port.protocol, port.node_port) for index, port in enumerate(service.ports)]
-        ports.append(("spec.healthCheckNodePort", "TCP", service.health_check_node_port))
-        for path, protocol, number in ports:
+        ports = [(f"spec.ports[{index}].nodePort", port_key(port), port.node_port) for index, port in enumerate(service.ports)]
+        ports.append(("spec.healthCheckNodePort", HEALTH, service.health_check_node_port))
+        for path, use, number in ports:
+            protocol = _protocol(use)
             if not number:
                 continue
             if not NODE_PORT[0] <= number <= NODE_PORT[1]:
                 self._refuse(key, path, f"is {number}", f"a number from {NODE_PORT[0]} to {NODE_PORT[1]}")
-            elif not self._take_port(key, protocol, number):
-                self._refuse(key, path, f"{protocol} {number} is taken by Service {self._ports[protocol, number]}", "another one")
+            elif not self._take_port((key, use), number):
+                self._refuse(key, path, f"{protocol} {number} is taken by Service {self._ports[protocol, number][0]}", "another one")
 
     def complete(self, key: str, service: Service, want: _Want) -> tuple[Service, ServiceAllocation]:
         """The Service with all that it wants, and what of it is not written in it."""
@@ -159,7 +162,7 @@ class _Allocator:
         ports = self._node_ports(key, service, want) if _has_node_ports(service) else {}
         health = service.health_check_node_port or want.kept_health
         if _has_health_check(service) and not health:
-            health = self._free_port(key, "TCP")
+            health = self._free_port((key, HEALTH))
         allocation = ServiceAllocation(
             tuple(ip for version, ip in ips.items() if ip and version not in stated),
             dict(sorted(ports.items())),
@@ -177,15 +180,15 @@ class _Allocator:
             if port.node_port:
                 continue
             number = want.kept_ports.get(port_key(port)) or shared.get(port.port, 0)
-            if not (number and self._take_port(key, port.protocol, number)):
-                number = self._free_port(key, port.protocol)
+            if not (number and self._take_port((key, port_key(port)), number)):
+                number = self._free_port((key, port_key(port)))
             if number:
                 given[port_key(port)] = shared[port.port] = number
         return given
 
-    def _take_port(self, key: str, protocol: str, number: int) -> bool:
-        """Whether the Service has that node port now."""
-        if self._ports.setdefault((protocol, number), key) != key:
+    def _take_port(self, user: tuple[str, str], number: int) -> bool:
+        """Whether that node port is now this Service's, for this use."""
+        if self._ports.setdefault((_protocol(user[1]), number), user) != user:
             return False
         self._numbers.add(number)
         return True
@@ -199,13 +202,13 @@ class _Allocator:
         self._ips[ip] = key
         return ip
 
-    def _free_port(self, key: str, protocol: str) -> int:
+    def _free_port(self, user: tuple[str, str]) -> int:
         while self._next_port in self._numbers:
             self._next_port += 1
         if self._next_port > NODE_PORT[1]:
-            self._full.setdefault("", []).append(key)
+            self._full.setdefault("", []).append(user[0])
             return 0
-        self._take_port(key, protocol, self._next_port)
+        self._take_port(user, self._next_port)
         return self._next_port
 
     def _refuse(self, key: str, path: str, message: str, expected: str) -> None:
@@ -262,6 +265,10 @@ class _Range:
 
 def _version(ip: str) -> int:
     return 6 if ":" in ip else 4
+
+
+def _protocol(use: str) -> str:
+    return use.partition("/")[0]
 
 
 def _has_node_ports(service: Service) -> bool:

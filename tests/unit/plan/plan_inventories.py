@@ -16,14 +16,19 @@ def intent(
     pods: Sequence[Mapping[str, Any]],
     pod_cidrs: Sequence[str] = ("10.10.0.0/16",),
     prefix_lengths: tuple[int, ...] = (24,),
+    services: Sequence[Mapping[str, Any]] = (),
+    service_cidrs: Sequence[str] = (),
+    datapath: str = "system",
+    unsupported: str = "refuse",
 ) -> Intent:
-    """Nodes by name with their labels, and the items of sluice_pods."""
-    objects, warnings, problems = read_objects(variable_documents("sluice_pods", pods))
+    """Nodes by name with their labels, and the items of sluice_pods and sluice_services."""
+    objects, warnings, problems = read_objects([*variable_documents("sluice_pods", pods), *variable_documents("sluice_services", services)])
     assert not problems, problems
     with_implied_namespaces(objects)
     transport = Transport("eth1", ("192.0.2.1/24",), 1500)
-    made = {name: NodeIntent(name, transport, "system", {"kubernetes.io/hostname": name, **labels}) for name, labels in nodes.items()}
-    return Intent(Cluster("test", tuple(pod_cidrs), (), prefix_lengths), made, objects, tuple(warnings), "/artifacts", "/allocations.yml")
+    made = {name: NodeIntent(name, transport, datapath, {"kubernetes.io/hostname": name, **labels}) for name, labels in nodes.items()}
+    cluster = Cluster("test", tuple(pod_cidrs), tuple(service_cidrs), prefix_lengths, unsupported=unsupported)
+    return Intent(cluster, made, objects, tuple(warnings), "/artifacts", "/allocations.yml")
 
 
 def deployment(name: str, replicas: int, kind: str = "Deployment", **spec: Any) -> dict[str, Any]:
@@ -33,3 +38,8 @@ def deployment(name: str, replicas: int, kind: str = "Deployment", **spec: Any) 
 def pod(name: str, ips: str = "", **spec: Any) -> dict[str, Any]:
     annotations = {"sluice.io/ips": ips} if ips else {}
     return {"metadata": {"name": name, "annotations": annotations}, "spec": spec}
+
+
+def service(name: str, ports: Any = 80, **spec: Any) -> dict[str, Any]:
+    """``ports``: the number of a single port, or the list."""
+    return {"metadata": {"name": name}, "spec": {"ports": [{"port": ports}] if isinstance(ports, int) else ports, **spec}}
