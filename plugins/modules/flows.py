@@ -61,6 +61,15 @@ options:
       - They are written under other names before the bridge is changed, where a full disk shows, and moved into place once it has the flows.
     type: dict
     default: {}
+  conntrack_zone:
+    description:
+      - The conntrack zone in which the C(ct) actions of O(flows) and O(groups) translate the connections of load balancers to their backends,
+        each with the C(ct_mark) of its load balancer.
+      - Where a run takes a backend away, the entries of its UDP and SCTP connections are removed, so that the clients' next packets reach
+        another one. Entries of other backends, and TCP connections, stay.
+      - Needs ovs-vswitchd's control socket in the directory of O(socket), which therefore must be a Unix socket.
+      - If absent, conntrack is left alone.
+    type: int
   state:
     description:
       - V(overridden) makes the managed flows exactly O(flows).
@@ -146,6 +155,11 @@ files:
   type: list
   elements: path
   sample: [/etc/sluice/flows.txt]
+conntrack_removed:
+  description: How many entries of connections to backends that are gone were removed from conntrack.
+  returned: with O(conntrack_zone)
+  type: int
+  sample: 3
 plan:
   description:
     - The changes, at most 100 lines of them. C(-) precedes what goes, C(+) what comes, and what is modified has both.
@@ -158,6 +172,7 @@ plan:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
+from ansible_collections.sluice.fabric.plugins.module_utils.node.conntrack import flush_removed
 from ansible_collections.sluice.fabric.plugins.module_utils.node.staged_files import StagedFiles, differing
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.flow_apply import STATES, apply_program, plan_lines
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.openflow.connection import socket_address
@@ -176,6 +191,7 @@ def main() -> None:
             "tables": {"type": "dict", "default": {}},
             "cookie": {"type": "str", "default": "0/0"},
             "files": {"type": "dict", "default": {}},
+            "conntrack_zone": {"type": "int"},
             "state": {"type": "str", "choices": list(STATES), "default": "overridden"},
             "socket": {"type": "str"},
             "timeout": {"type": "int", "default": 10},
@@ -184,20 +200,26 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
+    result = {}
     try:
+        address = socket_address(options["bridge"], options["socket"])
         tables, owner = parse_tables(options["tables"]), parse_owner(options["cookie"])
         flows, groups, meters = (as_lines(name, options[name]) for name in ("flows", "groups", "meters"))
         want = encode_program(flows or [], groups, meters, tables, owner)
         files = differing(options["files"])
         with StagedFiles({} if module.check_mode else files) as staged:
-            plan = apply_program(socket_address(options["bridge"], options["socket"]), want, tables, owner, options["state"],
+            plan = apply_program(address, want, tables, owner, options["state"],
                                  check=module.check_mode, timeout=options["timeout"])
             staged.move()
+        lines = plan_lines(plan, tables)
+        if options["conntrack_zone"] is not None:
+            kept = [] if options["state"] == "deleted" else [*(flows or []), *(groups or [])]
+            result["conntrack_removed"] = flush_removed(
+                address, options["conntrack_zone"], [line for line in lines if line[0] == "-"], kept, module.check_mode, options["timeout"])
     except SluiceError as error:
         module.fail_json(msg=f"bridge {options['bridge']}: {error}")
-    lines = plan_lines(plan, tables)
     diff = "".join([*(f"{line}\n" for line in lines), *(f"file {path}\n" for path in files)])
-    module.exit_json(changed=plan.changed or bool(files), files=list(files), added=plan.count("added"), removed=plan.count("removed"),
+    module.exit_json(changed=plan.changed or bool(files), **result, files=list(files), added=plan.count("added"), removed=plan.count("removed"),
                      modified=plan.count("modified"), plan=lines[:PLAN_LINES], diff={"prepared": diff})
 
 
