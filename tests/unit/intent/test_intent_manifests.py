@@ -70,8 +70,8 @@ def test_merge_keys_are_not_duplicates(tmp_path: Path) -> None:
 
 
 def test_every_object_that_is_not_supported_is_named(tmp_path: Path) -> None:
-    kinds = [("crd.antrea.io/v1beta1", "ClusterNetworkPolicy"), ("crd.antrea.io/v1beta1", "NetworkPolicy"), ("example.org/v1", "Service")]
-    kinds += [("policy.networking.k8s.io/v1alpha2", "ClusterNetworkPolicy"), ("v1", "Endpoints")]
+    kinds = [("crd.antrea.io/v1beta1", "Egress"), ("crd.antrea.io/v1beta1", "ExternalIPPool"), ("example.org/v1", "Service")]
+    kinds += [("multicluster.crd.antrea.io/v1alpha1", "ResourceExport"), ("v1", "Endpoints")]
     kinds += [("v1", "ConfigMap")] * 7 + [("v1", "Secret")]
     documents = [
         {"apiVersion": version, "kind": kind, "metadata": {"name": f"n{number}", "namespace": "web"}}
@@ -81,10 +81,10 @@ def test_every_object_that_is_not_supported_is_named(tmp_path: Path) -> None:
     objects, warnings = load(tmp_path, "m.json")
     assert objects == Objects()
     assert warnings == [
-        "ClusterNetworkPolicy web/n0 (crd.antrea.io/v1beta1, m.json:1, item 1) is not supported yet and is ignored",
-        "NetworkPolicy web/n1 (crd.antrea.io/v1beta1, m.json:1, item 2) is not supported yet and is ignored",
+        "Egress web/n0 (crd.antrea.io/v1beta1, m.json:1, item 1) is not supported yet and is ignored",
+        "ExternalIPPool web/n1 (crd.antrea.io/v1beta1, m.json:1, item 2) is not supported yet and is ignored",
         "Service web/n2 (example.org/v1, m.json:1, item 3) is of a kind that Sluice does not know and is ignored",
-        "ClusterNetworkPolicy web/n3 (policy.networking.k8s.io/v1alpha2, m.json:1, item 4) is not supported yet and is ignored",
+        "ResourceExport web/n3 (multicluster.crd.antrea.io/v1alpha1, m.json:1, item 4) is of a kind that Sluice does not know and is ignored",
         "Endpoints web/n4 (v1, m.json:1, item 5) is of a kind that Sluice does not know and is ignored",
         "ConfigMap does not concern the network, so 7 of them are ignored: web/n5, web/n6, web/n7, web/n8, web/n9 and 2 more",
         "Secret does not concern the network, so 1 of them are ignored: web/n12",

@@ -100,7 +100,6 @@ def read_cluster_network_policy(meta: Meta, fields: Fields) -> AdminPolicy:
 
 
 def _read(meta: Meta, fields: Fields, form: _Form) -> AdminPolicy:
-    fields.required("spec", "the policy")
     spec = fields.inside("spec")
     fields.ignore("status")
     fields.no_others()
@@ -180,7 +179,10 @@ def _only_one(fields: Fields, names: tuple[str, ...]) -> str:
     found = [name for name in names if fields.has(name)]
     if len(found) == 1:
         return found[0]
-    fields.problem("", f"has {' and '.join(found) or 'none'} of {', '.join(names)}", "exactly one of them")
+    if found:
+        fields.problem("", f"has {' and '.join(found)}", f"exactly {one_of(names)}")
+    else:
+        fields.problem("", f"has none of {', '.join(names)}", "exactly one of them")
     return ""
 
 

@@ -20,7 +20,6 @@ WAYS = ("podSelector", "namespaceSelector", "nodeSelector", "ipBlocks", "service
 
 def read_tier(meta: Meta, fields: Fields) -> Tier:
     """A custom tier; whether another has its priority is not looked at here."""
-    fields.required("spec", "the tier")
     spec = fields.inside("spec")
     fields.ignore("status")
     fields.no_others()
@@ -38,7 +37,6 @@ def read_tier(meta: Meta, fields: Fields) -> Tier:
 
 def read_group(meta: Meta, fields: Fields) -> AntreaGroup:
     """A ClusterGroup, or a Group, which knows no nodes; whether its child groups exist is not looked at here."""
-    fields.required("spec", "the group")
     spec = fields.inside("spec")
     fields.ignore("status")
     fields.no_others()

@@ -21,7 +21,6 @@ SELECTORS = ("podSelector", "namespaceSelector", "namespaces")
 
 def read_antrea_policy(meta: Meta, fields: Fields) -> AntreaPolicy:
     """The policy (reference: antrea.md 1.6); whether its tier and groups exist is not looked at here."""
-    fields.required("spec", "the policy")
     spec = fields.inside("spec")
     fields.ignore("status")
     fields.no_others()
@@ -81,6 +80,9 @@ def _read_rule(fields: Fields, direction: str, namespace: str) -> AntreaRule:
             if fields.list("toServices") and fields.list(other):
                 fields.problem("toServices", f"stands beside {other}", "a rule of its own: a Service is matched with all of its ports")
         _check_multicast(fields, action, peers)
+        named = [port.port for port in ports if isinstance(port.port, str)]
+        if named and peers and all(peer.ip_block for peer in peers):
+            fields.problem("ports", f"names a port ({named[0]}), and the addresses in to have no ports with names", "the port's number")
     return AntreaRule(action, name, peers, to_services, ports, icmp, applied_to, logging, label)
 
 
