@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Optional, Sequence
 
 from ..intent.kinds import LabelSelector
-from ..intent.kinds.antrea import STATIC_TIERS, TIER_BASELINE, AntreaAppliedTo, AntreaGroup, AntreaPeer, AntreaPolicy, AntreaRule
+from ..intent.kinds.antrea import STATIC_TIERS, TIER_BASELINE, AntreaAppliedTo, AntreaPeer, AntreaPolicy, AntreaRule
 from ..intent.state import ClusterState
 from .address_set import AddressSet
 from .named_ports import split_by_named_ports
@@ -41,6 +41,7 @@ def group_members(group: AntreaGroup, state: ClusterState, selection: Selection)
     if group.node_selector is not None:
         return selection.nodes(group.node_selector)
     if group.service:
+        # As in Antrea, the pods of a Service are those that it selects, ready or not; endpoints that were written by hand are none.
         service = state.services.get(group.service)
         return selection.pods((service.namespace,), LabelSelector(service.selector)) if service and service.selector else selection.nothing()
     return _select(group.pod_selector, group.namespace_selector, group.namespace, selection)
