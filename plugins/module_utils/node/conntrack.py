@@ -105,19 +105,22 @@ def flush(directory: str, zone: int, gone: set[Backend], check: bool = False, ti
         if not check:
             # A packet that is handled by what the datapath remembers of the old flows would make its entry anew.
             control.run("revalidator/wait")
-        for datapath in control.run("dpctl/dump-dps").split():
-            entries = stale(parse_entries(control.run("dpctl/dump-conntrack", datapath, f"zone={zone}")), gone)
+        datapaths = control.run("dpctl/dump-dps").split()
+        # The only one is not named: Open vSwitch 3.1 takes the name for a malformed tuple when it flushes.
+        named = [[]] if len(datapaths) == 1 else [[datapath] for datapath in datapaths]
+        for where in [[*name, f"zone={zone}"] for name in named]:
+            entries = stale(parse_entries(control.run("dpctl/dump-conntrack", *where)), gone)
             count += len(entries)
             for entry in [] if check else entries:
-                _remove(control, datapath, zone, entry)
+                _remove(control, where, entry)
     return count
 
 
-def _remove(control: Control, datapath: str, zone: int, entry: Entry) -> None:
+def _remove(control: Control, where: list[str], entry: Entry) -> None:
     ip = "ct_ipv6" if ":" in entry.source else "ct_nw"
     words = f"{ip}_src={entry.source},{ip}_dst={entry.destination},ct_nw_proto={_PROTOCOLS[entry.protocol]}"
     try:
-        control.run("dpctl/flush-conntrack", datapath, f"zone={zone}", f"{words},ct_tp_src={entry.source_port},ct_tp_dst={entry.destination_port}")
+        control.run("dpctl/flush-conntrack", *where, f"{words},ct_tp_src={entry.source_port},ct_tp_dst={entry.destination_port}")
     except SluiceError as error:
         # Its time was over meanwhile.
         if "No such" not in str(error):
