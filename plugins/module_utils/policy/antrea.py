@@ -32,10 +32,13 @@ def antrea_policy_rules(policy: AntreaPolicy, state: ClusterState, selection: Se
     return rules
 
 
-def group_members(group: AntreaGroup, state: ClusterState, selection: Selection) -> AddressSet:
-    """Who is in a group. Children have no children of their own; a Service without a selector has no pods (as in Antrea)."""
+def _members(key: str, state: ClusterState, selection: Selection) -> AddressSet:
+    """Who is in a group: nobody, if there is none of that key (as in Antrea; loading warns). Children have no children of their own."""
+    group = state.groups.get(key)
+    if group is None:
+        return selection.nothing()
     if group.child_groups:
-        return selection.union([_members(key, state, selection) for key in group.child_groups])
+        return selection.union([_members(child, state, selection) for child in group.child_groups])
     if group.ip_blocks:
         return selection.union([selection.block(block) for block in group.ip_blocks])
     if group.node_selector is not None:
@@ -45,12 +48,6 @@ def group_members(group: AntreaGroup, state: ClusterState, selection: Selection)
         service = state.services.get(group.service)
         return selection.pods((service.namespace,), LabelSelector(service.selector)) if service and service.selector else selection.nothing()
     return _select(group.pod_selector, group.namespace_selector, group.namespace, selection)
-
-
-def _members(key: str, state: ClusterState, selection: Selection) -> AddressSet:
-    """A group that does not exist has no members (as in Antrea); of that, loading warns."""
-    group = state.groups.get(key)
-    return group_members(group, state, selection) if group else selection.nothing()
 
 
 def _select(pods: Optional[LabelSelector], namespaces: Optional[LabelSelector], own: str, selection: Selection) -> AddressSet:

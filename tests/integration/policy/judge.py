@@ -9,9 +9,9 @@ from ovs_sandbox import OvsSandbox
 
 from sluice.compile.fabric import Fabric
 from sluice.intent.state import ClusterState
+from sluice.ovs.encode import encode_program
 from sluice.ovs.flow_apply import apply_program
 from sluice.ovs.program import Owner
-from sluice.ovs.encode import encode_program
 from sluice.pipeline.cookie import OWNER_MASK, OWNER_PROGRAM
 from sluice.pipeline.stable_id import stable_id
 from sluice.pipeline.tables import ALLOWED, CLASSIFY, FLOW_TABLES, POLICY_EXEMPT, REPLY
