@@ -36,31 +36,30 @@ def select_group(group_id: int, buckets: Sequence[Bucket], part_ids: Sequence[in
     ``client``: the field with the client's address. ``affine``: a client gets the same one again, as long as that is there.
     ``part_ids``: as many ids as `group_parts` asks for.
     """
+    fields = client if affine else f"{client},tcp_src,udp_src,sctp_src"
     if not part_ids:
-        return [_one_group(group_id, buckets, client, affine, 2)]
-    # Parts of the same size: by the method `hash` a bucket's share is not in proportion to its weight.
+        by_hash = affine or len(buckets) > DP_HASH_ENDPOINTS
+        return [_one_group(group_id, buckets, fields if by_hash else "")]
+    # Parts of the same size: by the method `hash` a bucket's share is not in proportion to its weight. What a part's own buckets get does
+    # not hang on which part was chosen, because the choice is made with the buckets' ids.
     size, more = divmod(len(buckets), len(part_ids))
     lines, parts, start = [], [], 0
     for index, part_id in enumerate(part_ids):
         end = start + size + (index < more)
-        lines.append(_one_group(part_id, buckets[start:end], client, affine, 2))
+        lines.append(_one_group(part_id, buckets[start:end], fields))
         parts.append(Bucket(part_id, f"group:{part_id}"))
         start = end
-    return [*lines, _one_group(group_id, parts, client, affine, 1)]
+    return [*lines, _one_group(group_id, parts, fields)]
 
 
-def _one_group(group_id: int, buckets: Sequence[Bucket], client: str, affine: bool, level: int) -> str:
+def _one_group(group_id: int, buckets: Sequence[Bucket], fields: str) -> str:
+    """``fields``: those to hash; empty: by dp_hash."""
     if len(buckets) == 1:
         return f"group_id={group_id},type=indirect,bucket=actions={buckets[0].actions}"
     weighed = [f"bucket=bucket_id:{bucket.bucket_id},weight:{WEIGHT},actions={bucket.actions}" for bucket in buckets]
-    if affine or level == 1 or len(buckets) > DP_HASH_ENDPOINTS:
-        fields = client if affine else f"{client},tcp_src,udp_src,sctp_src"
-        # The levels hash with different parameters; with the same one each part would get only a part's share of the hashes.
-        method = f"selection_method=hash,selection_method_param={level},fields({fields})"
-    else:
-        method = "selection_method=dp_hash"
-        if len(buckets) & len(buckets) - 1:
-            # Open vSwitch makes as many places as the smallest weight needs. One small bucket makes that 256.
-            small = -(-WEIGHT * len(buckets) // (DP_HASH_PLACES - 1))
-            weighed.append(f"bucket=bucket_id:0,weight:{small},actions={buckets[0].actions}")
+    method = f"selection_method=hash,fields({fields})" if fields else "selection_method=dp_hash"
+    if not fields and len(buckets) & len(buckets) - 1:
+        # Open vSwitch makes as many places as the smallest weight needs. One small bucket makes that 256.
+        small = -(-WEIGHT * len(buckets) // (DP_HASH_PLACES - 1))
+        weighed.append(f"bucket=bucket_id:0,weight:{small},actions={buckets[0].actions}")
     return f"group_id={group_id},type=select,{method},{','.join(weighed)}"
