@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import Iterable, NamedTuple
 
-
-class SluiceError(Exception):
-    """An operation failed; the message is complete and meant for the user."""
+from .sluice_error import SluiceError as SluiceError
 
 
 class Problem(NamedTuple):

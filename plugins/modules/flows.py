@@ -175,8 +175,9 @@ from ansible_collections.sluice.fabric.plugins.module_utils.errors import Sluice
 from ansible_collections.sluice.fabric.plugins.module_utils.node.conntrack import flush_removed
 from ansible_collections.sluice.fabric.plugins.module_utils.node.staged_files import StagedFiles, differing
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.flow_apply import STATES, apply_program, plan_lines
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.kept import KeptEncoding, kept_path
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.openflow.connection import socket_address
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.program import as_lines, encode_program, parse_owner, parse_tables
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.program import as_lines, parse_owner, parse_tables
 
 PLAN_LINES = 100
 
@@ -205,12 +206,15 @@ def main() -> None:
         address = socket_address(options["bridge"], options["socket"])
         tables, owner = parse_tables(options["tables"]), parse_owner(options["cookie"])
         flows, groups, meters = (as_lines(name, options[name]) for name in ("flows", "groups", "meters"))
-        want = encode_program(flows or [], groups, meters, tables, owner)
+        encoding = KeptEncoding(kept_path(options["bridge"], owner), tables, owner)
+        want = encoding.encode(*(None if lines is None else "\n".join(lines) for lines in (flows, groups, meters)))
         files = differing(options["files"])
         with StagedFiles({} if module.check_mode else files) as staged:
             plan = apply_program(address, want, tables, owner, options["state"],
                                  check=module.check_mode, timeout=options["timeout"])
             staged.move()
+        if not module.check_mode:
+            encoding.save()
         lines = plan_lines(plan, tables)
         if options["conntrack_zone"] is not None:
             kept = [] if options["state"] == "deleted" else [*(flows or []), *(groups or [])]

@@ -1,36 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bridge's flows: Sluice beside ``ovs-ofctl --bundle replace-flows``, in one run.
+"""A bridge's flows and groups: Sluice beside ovs-ofctl, in one run, on one core.
 
-``python tests/bench/flow_apply.py [--flows N …] [--rounds N]``. Both are whole processes that read the same text and end with the same
-flows. CPU is the client's, with its interpreter's start, and ovs-vswitchd's. Sluice also verifies what it has done by reading it back,
+``python tests/bench/flow_apply.py [--flows N …] [--services N …] [--rounds N]``. All are whole processes that end with the same on the
+bridge. CPU is the client's, with its interpreter's start, and ovs-vswitchd's. Sluice also verifies what it has done by reading it back,
 which ovs-ofctl does not.
+
+Sluice reads the program's text, and takes from the file that it keeps on the node what it has encoded before. That is measured with the
+two things that the file may be of: this very program (each run but the first, and every restart), or the program before it (the first
+run with a new text; nothing at all where there was no program).
 """
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "bench"), str(ROOT / "tests" / "integration")]
+sys.path[:0] = [str(ROOT / "tests" / "bench"), str(ROOT / "tests" / "integration"), str(ROOT / "src")]
 
 from ovs_sandbox import OvsSandbox  # noqa: E402
 
 from bench import Contender, Sample, interleave, process, table  # noqa: E402
+from sluice.ovs.kept import KeptEncoding  # noqa: E402
+from sluice.ovs.program import Owner  # noqa: E402
 
 NODE_PYTHON = "/usr/bin/python3"
-OURS, THEIRS = "sluice engine, process", "ovs-ofctl --bundle replace-flows"
+OURS, OURS_NEW = "sluice, encoded before", "sluice, previous program encoded before"
+THEIRS, THEIR_BUNDLE = "ovs-ofctl --bundle replace-flows", "ovs-ofctl bundle"
 APPLY = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from sluice.ovs.flow_apply import apply_program
-from sluice.ovs.program import encode_program
-with open(sys.argv[3]) as file:
-    apply_program(sys.argv[2], encode_program(file, None, None, {}), {})
+from sluice.ovs.kept import KeptEncoding
+from sluice.ovs.program import Owner
+encoding = KeptEncoding(sys.argv[3], {}, Owner())
+texts = []
+for path in sys.argv[4:]:
+    with open(path) as file:
+        texts.append(file.read())
+apply_program(sys.argv[2], encoding.encode(*texts), {}, Owner())
+encoding.save()
 """
 # What is on the bridge before, and what is to be there then.
 PHASES = {"fresh": (None, "same"), "no change": ("same", "same"), "1 changed": ("same", "one"), "all changed": ("same", "all")}
+ZONE = 0x51C3
 
 
 def program(count: int, changed: int = 0) -> list[str]:
@@ -67,42 +82,116 @@ def measure(ovs: OvsSandbox, command: list[str]) -> Sample:
     return Sample(sample.wall, sample.cpu + switch_cpu(ovs.pid("ovs-vswitchd")) - before)
 
 
-def contender(name: str, ovs: OvsSandbox, files: Mapping[str, Path], command: Callable[[Path], list[str]]) -> Contender:
+def services(count: int, endpoints: int = 10) -> tuple[list[str], list[str]]:
+    """Flows and groups of ``count`` Services, each with a group that spreads its connections over the endpoints."""
+    flows, groups = [], []
+    for number in range(count):
+        buckets = []
+        for endpoint in range(endpoints):
+            index = number * endpoints + endpoint
+            address = f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}"
+            buckets.append(f"bucket=actions=ct(commit,zone={ZONE},nat(dst={address}:8080),exec(set_field:{number:#x}->ct_mark),table=20)")
+        groups.append(f"group_id={number + 1},type=select,selection_method=hash,fields(ip_src),{','.join(buckets)}")
+        flows.append(f"cookie={ZONE << 48 | number:#x}, table=10, priority=200,tcp,nw_dst=172.{number >> 16}.{number >> 8 & 255}.{number & 255},tp_dst=80 "
+                     f"actions=group:{number + 1}")
+    return flows, groups
+
+
+def write(path: Path, lines: list[str]) -> Path:
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def keep(path: Path, texts: list[Path]) -> bytes:
+    """The content of the file that Sluice keeps of these texts."""
+    encoding = KeptEncoding(str(path), {}, Owner())
+    encoding.encode(*(text.read_text() for text in texts))
+    encoding.save()
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
+def ours(ovs: OvsSandbox, kept: Path, texts: list[Path]) -> list[str]:
+    return [NODE_PYTHON, "-I", "-S", "-c", APPLY, str(ROOT / "src"), f"unix:{ovs.directory}/br0.mgmt", str(kept), *map(str, texts)]
+
+
+def contender(name: str, ovs: OvsSandbox, files: Mapping[str, Path], run: Callable[[str | None, str], Sample]) -> Contender:
     """Goes through the phases, each from a bridge that ovs-ofctl has put into its first state."""
-    def run() -> Mapping[str, Sample]:
+    def phases() -> Mapping[str, Sample]:
         samples = {}
         for phase, (first, then) in PHASES.items():
             ovs.ofctl("del-flows", "br0")
             if first:
                 ovs.ofctl("--bundle", "add-flows", "br0", str(files[first]))
-            samples[phase] = measure(ovs, command(files[then]))
+            samples[phase] = run(first, then)
         return samples
-    return Contender(name, run)
+    return Contender(name, phases)
+
+
+def new_bridge(ovs: OvsSandbox) -> None:
+    ovs.vsctl("--if-exists", "del-br", "br0", "--", "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy", "fail_mode=secure")
 
 
 def compare(ovs: OvsSandbox, count: int, rounds: int) -> str:
     """The table for ``count`` flows."""
-    ovs.vsctl("--if-exists", "del-br", "br0", "--", "add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=dummy", "fail_mode=secure")
-    files = {}
-    for name, changed in (("same", 0), ("one", 1), ("all", count)):
-        files[name] = ovs.directory / f"{name}.txt"
-        files[name].write_text("\n".join(program(count, changed)) + "\n")
-    address = f"unix:{ovs.directory}/br0.mgmt"
+    new_bridge(ovs)
+    files = {name: write(ovs.directory / f"{name}.txt", program(count, changed)) for name, changed in (("same", 0), ("one", 1), ("all", count))}
+    path = ovs.directory / "encoded"
+    kept = {name: keep(path, [file]) for name, file in files.items()}
+
+    def sluice(of: str | None, then: str) -> Sample:
+        path.unlink(missing_ok=True)
+        if of:
+            path.write_bytes(kept[of])
+        return measure(ovs, ours(ovs, path, [files[then]]))
+
     samples = interleave([
-        contender(OURS, ovs, files, lambda file: [NODE_PYTHON, "-I", "-S", "-c", APPLY, str(ROOT / "src"), address, str(file)]),
-        contender(THEIRS, ovs, files, lambda file: ["ovs-ofctl", "-O", "OpenFlow15", "--bundle", "replace-flows", "br0", str(file)]),
+        contender(OURS, ovs, files, lambda _first, then: sluice(then, then)),
+        contender(OURS_NEW, ovs, files, sluice),
+        contender(THEIRS, ovs, files, lambda _first, then: measure(
+            ovs, ["ovs-ofctl", "-O", "OpenFlow15", "--bundle", "replace-flows", "br0", str(files[then])])),
     ], rounds)
-    return table(samples, OURS)
+    return table(samples, THEIRS)
+
+
+def compare_services(ovs: OvsSandbox, count: int, rounds: int) -> str:
+    """The table for ``count`` Services, from an empty bridge."""
+    new_bridge(ovs)
+    flows, groups = services(count)
+    texts = [write(ovs.directory / "flows.txt", flows), write(ovs.directory / "groups.txt", groups)]
+    bundle = write(ovs.directory / "bundle.txt", [*(f"group add {line}" for line in groups), *(f"flow add {line}" for line in flows)])
+    path = ovs.directory / "encoded"
+    kept = keep(path, texts)
+
+    def fresh(command: list[str], of: bytes | None) -> Mapping[str, Sample]:
+        ovs.ofctl("del-flows", "br0")
+        ovs.ofctl("del-groups", "br0")
+        path.unlink(missing_ok=True)
+        if of:
+            path.write_bytes(of)
+        return {"fresh": measure(ovs, command)}
+
+    samples = interleave([
+        Contender(OURS, lambda: fresh(ours(ovs, path, texts), kept)),
+        Contender(OURS_NEW, lambda: fresh(ours(ovs, path, texts), None)),
+        Contender(THEIR_BUNDLE, lambda: fresh(["ovs-ofctl", "-O", "OpenFlow15", "bundle", "br0", str(bundle)], None)),
+    ], rounds)
+    return table(samples, THEIR_BUNDLE)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--flows", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--flows", type=int, nargs="*", default=[1_000, 10_000])
+    parser.add_argument("--services", type=int, nargs="*", default=[5_000], help="how many Services of 10 endpoints")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     with OvsSandbox() as ovs:
         for count in options.flows:
             print(f"\n{count} flows\n\n{compare(ovs, count, options.rounds)}", flush=True)
+        for count in options.services:
+            print(f"\n{count} Services with 10 endpoints each\n\n{compare_services(ovs, count, options.rounds)}", flush=True)
 
 
 if __name__ == "__main__":

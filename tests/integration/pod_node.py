@@ -13,9 +13,10 @@ from ovs_sandbox import OvsSandbox
 from sluice.compile.fabric import Fabric
 from sluice.compile.node import compile_node
 from sluice.intent.state import ClusterState, Pod
+from sluice.ovs.encode import encode_program
 from sluice.ovs.flow_apply import Plan, apply_program
 from sluice.ovs.openflow.connection import socket_address
-from sluice.ovs.program import Owner, encode_program
+from sluice.ovs.program import Owner
 from sluice.pipeline.cookie import OWNER_MASK, OWNER_PROGRAM
 from sluice.pipeline.notify import METERS
 from sluice.pipeline.tables import FLOW_TABLES, GATEWAY_MAC, HAIRPIN_ADDRESS, NODE_PORT_ADDRESS

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, Callable, Mapping
 
 from ..errors import SluiceError
+from ..ovs.encode import encode_program
 from ..ovs.flow_apply import Plan, apply_program
+from ..ovs.kept import KeptEncoding, kept_path
 from ..ovs.openflow.connection import Connection, socket_address
-from ..ovs.program import Owner, encode_program, parse_tables
+from ..ovs.program import Owner, parse_tables
 from ..pipeline.cookie import OWNER_DYNAMIC, OWNER_MASK, OWNER_PROGRAM
 from ..plan.addresses import BRIDGE
 from .cni import attachment
@@ -96,10 +98,12 @@ def _wait_for_switch(address: str, end: float) -> None:
 
 def _flows(program: Path, address: str, end: float) -> str:
     tables, owner = _tables(program), Owner(OWNER_PROGRAM << 48, OWNER_MASK)
-    flows, groups, meters = (_read(program / f"{name}.txt").splitlines() for name in ("flows", "groups", "meters"))
-    want = encode_program(flows, groups, meters, tables, owner)
+    encoding = KeptEncoding(kept_path(BRIDGE, owner), tables, owner)
+    want = encoding.encode(*(_read(program / f"{name}.txt") for name in ("flows", "groups", "meters")))
     _wait_for_switch(address, end)
-    return _counts(apply_program(address, want, tables, owner))
+    plan = apply_program(address, want, tables, owner)
+    encoding.save()
+    return _counts(plan)
 
 
 def _pod_flows(program: Path, pods: str, address: str, end: float) -> str:

@@ -2,12 +2,10 @@
 """Make a bridge's flows, groups and meters what a program says: read, compare, one atomic bundle of the difference, read again."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Mapping, NamedTuple, Optional, TypeVar, Union
-
-from ..errors import SluiceError
+from ..sluice_error import SluiceError
 from .openflow.connection import ERROR, HEADER, VERSION, Connection, NoSocketError
 from .openflow.errors import describe_error
-from .openflow.groups import Group, decode_group_descs, encode_group_mod
+from .openflow.groups import decode_group_descs, encode_group_mod
 from .openflow.messages import (
     GROUP_ADD,
     GROUP_DELETE,
@@ -26,11 +24,18 @@ from .openflow.messages import (
     read_group_descs,
     read_meter_descs,
 )
-from .openflow.meters import Meter, decode_meter_descs, encode_meter_mod
+from .openflow.meters import decode_meter_descs, encode_meter_mod
 from .program import Owner, Program
 
+TYPE_CHECKING = False  # to import typing takes as long as much else that is done here
 if TYPE_CHECKING:
+    from typing import Any, Mapping, Optional, Union
+
+    from .openflow.meters import Meter
     from .render import Renderer
+
+    # What a message of the bundle is about: a flow, or a group's id.
+    _Subject = Union[bytes, int]
 
 STATES = ("overridden", "merged", "deleted")
 _SHOWN = 5
@@ -38,30 +43,27 @@ _ANY_BIT = (1 << 64) - 1
 # With more cookies than these, reading all flows costs the switch less than asking for each cookie.
 _FEW_COOKIES = 16
 
-_K = TypeVar("_K")
-_V = TypeVar("_V")
 
+class Changes:
+    """What differs in groups, or in meters: before by id, after by id. An id in both is modified."""
 
-class Changes(Generic[_K, _V]):
-    """What differs: before by key, after by key. A key in both is modified."""
-
-    def __init__(self, before: dict[_K, _V], after: dict[_K, _V]) -> None:
+    def __init__(self, before: dict[int, Any], after: dict[int, Any]) -> None:
         self.before = before
         self.after = after
 
     @property
-    def added(self) -> list[_K]:
-        """Keys that are only in ``after``."""
+    def added(self) -> list[int]:
+        """Ids that are only in ``after``."""
         return [key for key in self.after if key not in self.before]
 
     @property
-    def removed(self) -> list[_K]:
-        """Keys that are only in ``before``."""
+    def removed(self) -> list[int]:
+        """Ids that are only in ``before``."""
         return [key for key in self.before if key not in self.after]
 
     @property
-    def modified(self) -> list[_K]:
-        """Keys that are in both."""
+    def modified(self) -> list[int]:
+        """Ids that are in both."""
         return [key for key in self.after if key in self.before]
 
 
@@ -85,21 +87,26 @@ class FlowChanges:
         return [desc for desc in self.after if desc not in added]
 
 
-class Plan(NamedTuple):
+class Plan:
     """The differences between a bridge and a program."""
 
-    flows: FlowChanges
-    groups: Changes[int, Group]
-    meters: Changes[int, Meter]
+    def __init__(self, flows: FlowChanges, groups: Changes, meters: Changes) -> None:
+        self.flows = flows
+        self.groups = groups
+        self.meters = meters
+
+    @property
+    def _parts(self) -> tuple[FlowChanges, Changes, Changes]:
+        return self.flows, self.groups, self.meters
 
     @property
     def changed(self) -> bool:
         """Whether there is any."""
-        return any(part.before or part.after for part in (self.flows, self.groups, self.meters))
+        return any(part.before or part.after for part in self._parts)
 
     def count(self, which: str) -> int:
         """How many flows, groups and meters are ``added``, ``removed`` or ``modified``."""
-        return sum(len(getattr(part, which)) for part in (self.flows, self.groups, self.meters))
+        return sum(len(getattr(part, which)) for part in self._parts)
 
 
 def apply_program(address: str, want: Program, tables: Mapping[int, str], owner: Owner = Owner(), state: str = "overridden",  # noqa: B008
@@ -165,11 +172,11 @@ def plan_lines(plan: Plan, tables: Mapping[int, str], most: Optional[int] = None
     return (lines + [f"{'-+'[after]} {renderer.line(desc)}" for _order, after, desc in sorted(flows)[:most]])[:most]
 
 
-def _sides(changes: Changes[_K, _V]) -> tuple[tuple[str, dict[_K, _V]], tuple[str, dict[_K, _V]]]:
+def _sides(changes: Changes) -> tuple[tuple[str, dict[int, Any]], tuple[str, dict[int, Any]]]:
     return ("-", changes.before), ("+", changes.after)
 
 
-def _compare(have: dict[_K, _V], want: dict[_K, _V], state: str, everything: bool) -> Changes[_K, _V]:
+def _compare(have: Mapping[int, Any], want: Mapping[int, Any], state: str, everything: bool) -> Changes:
     if state == "deleted":
         return Changes({key: value for key, value in have.items() if everything or key in want}, {})
     if have == want:
@@ -236,10 +243,6 @@ def _commit(connection: Connection, plan: Plan, want: Program, tables: Mapping[i
         _modify_meter(connection, METER_DELETE, identifier, meters.before[identifier], tables)
 
 
-# What a message of the bundle is about: a flow, or a group's id.
-_Subject = Union[bytes, int]
-
-
 def _messages(plan: Plan, want: Program) -> tuple[bytes, list[_Subject]]:
     """The bundle, and what the message with each xid is about, from xid 1 on.
 
@@ -248,6 +251,7 @@ def _messages(plan: Plan, want: Program) -> tuple[bytes, list[_Subject]]:
     """
     flows, groups = plan.flows, plan.groups
     subjects: list[_Subject] = list(flows.after)
+    additions: bytes | memoryview
     if want.messages and len(flows.after) == len(want.flows):
         additions = want.messages
     else:

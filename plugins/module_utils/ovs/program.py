@@ -2,26 +2,22 @@
 """What a bridge has or is to have in flows, groups and meters, as the bytes in which two of them are compared."""
 from __future__ import annotations
 
-import gc
-from typing import TYPE_CHECKING, Callable, Iterable, Mapping, NamedTuple, Optional, TypeVar
+from ..sluice_error import SluiceError
 
-from ..errors import InputError, Problem, SluiceError
-from .openflow.groups import Group
-from .openflow.messages import flow_key
-from .openflow.meters import Meter
-
+TYPE_CHECKING = False  # to import typing takes as long as much else that is done here
 if TYPE_CHECKING:
-    from .flow import Flow
-    from .openflow.flow_encoder import FlowEncoder
+    from typing import Mapping, Optional
 
-_T = TypeVar("_T")
+    from .openflow.groups import Group
+    from .openflow.meters import Meter
 
 
-class Owner(NamedTuple):
+class Owner:
     """Whose flows they are: those with ``cookie & mask == value``. The default owns everything."""
 
-    value: int = 0
-    mask: int = 0
+    def __init__(self, value: int = 0, mask: int = 0) -> None:
+        self.value = value
+        self.mask = mask
 
     def owns(self, cookie: int) -> bool:
         """Whether a flow with this cookie is the owner's."""
@@ -31,14 +27,18 @@ class Owner(NamedTuple):
         return f"{self.value:#x}/{self.mask:#x}"
 
 
-class Program(NamedTuple):
-    """Flows (an ordered set of what `flow_desc` gives), and groups and meters by id; None for those that are not managed."""
+class Program:
+    """Flows (an ordered set of what `flow_desc` gives), and groups and meters by id; None for those that are not managed.
 
-    flows: dict[bytes, None]
-    groups: Optional[dict[int, Group]] = None
-    meters: Optional[dict[int, Meter]] = None
-    messages: bytes = b""
-    """If known: the messages that add all the flows in a bundle, numbered from 1."""
+    ``messages``, where they are known, add all the flows in a bundle, numbered from 1 in their order.
+    """
+
+    def __init__(self, flows: dict[bytes, None], groups: Optional[dict[int, Group]] = None, meters: Optional[dict[int, Meter]] = None,
+                 messages: bytes | memoryview = b"") -> None:
+        self.flows = flows
+        self.groups = groups
+        self.meters = meters
+        self.messages = messages
 
 
 def parse_owner(text: str) -> Owner:
@@ -82,73 +82,3 @@ def parse_tables(tables: Mapping[object, object]) -> dict[int, str]:
             raise SluiceError(f"tables: the name '{name}' is given twice")
         names[int(text)] = name
     return names
-
-
-def encode_program(flows: Iterable[str | Flow], groups: Optional[Iterable[str]], meters: Optional[Iterable[str]],
-                   tables: Mapping[int, str], owner: Owner = Owner()) -> Program:  # noqa: B008 - immutable
-    """The program that lines (or flows) describe. Blank lines and those that begin with ``#`` are skipped.
-
-    Raises InputError with everything that is wrong: what cannot be read, a flow, group or meter given twice, a flow with a cookie
-    that is not the owner's.
-    """
-    # Imported here, since a program that was encoded before needs none of it.
-    from .openflow.flow_encoder import FlowEncoder
-    from .openflow.groups_text import parse_group
-    from .openflow.meters_text import parse_meter
-
-    encoder = FlowEncoder({name: number for number, name in tables.items()})
-    problems: list[Problem] = []
-    # Ten thousand flows are a hundred thousand objects, none in a cycle: looking for cycles would take a fifth of the time.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        encoded = _encode_flows(flows, encoder, owner, problems)
-    finally:
-        if collecting:
-            gc.enable()
-    parsed_groups = None if groups is None else _parse_all("groups", groups, lambda text: parse_group(text, encoder.actions), problems)
-    parsed_meters = None if meters is None else _parse_all("meters", meters, parse_meter, problems)
-    if problems:
-        raise InputError(problems)
-    return Program(encoded, parsed_groups, parsed_meters)
-
-
-def _encode_flows(flows: Iterable[str | Flow], encoder: FlowEncoder, owner: Owner, problems: list[Problem]) -> dict[bytes, None]:
-    encoded: dict[bytes, None] = {}
-    keys: set[bytes] = set()
-    owner_value, owner_mask = owner
-    for number, given in enumerate(flows, 1):
-        try:
-            if not isinstance(given, str):
-                desc = encoder.flow(given)
-            else:
-                line = given.strip()
-                if not line or line[0] == "#":
-                    continue
-                desc = encoder.line(line)
-            if owner_mask and int.from_bytes(desc[12:20], "big") & owner_mask != owner_value:
-                raise SluiceError(f"the cookie 0x{desc[12:20].hex().lstrip('0') or '0'} is not one of the owner's ({owner})")
-            key = flow_key(desc)
-            if key in keys:
-                raise SluiceError("another flow with the same table, priority and match is given before it")
-            keys.add(key)
-            encoded[desc] = None
-        except SluiceError as error:
-            problems.append(Problem("flows", f"line {number}", str(given).strip(), str(error)))
-    return encoded
-
-
-def _parse_all(what: str, lines: Iterable[str], parse: Callable[[str], tuple[int, _T]], problems: list[Problem]) -> dict[int, _T]:
-    parsed: dict[int, _T] = {}
-    for number, line in enumerate(lines, 1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        try:
-            identifier, item = parse(text)
-            if identifier in parsed:
-                raise SluiceError(f"the id {identifier} is given twice")
-            parsed[identifier] = item
-        except SluiceError as error:
-            problems.append(Problem(what, f"line {number}", text, str(error)))
-    return parsed

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from ovs_sandbox import OvsSandbox
 
+from sluice.ovs.encode import encode_program
 from sluice.ovs.flow_apply import Plan, apply_program
 from sluice.ovs.openflow.connection import Connection
 from sluice.ovs.openflow.groups import Group, decode_group_descs
 from sluice.ovs.openflow.messages import read_flows, read_group_descs, read_meter_descs
 from sluice.ovs.openflow.meters import Meter, decode_meter_descs
-from sluice.ovs.program import Owner, encode_program
+from sluice.ovs.program import Owner
 
 CASES = Path(__file__).parent
 

@@ -11,10 +11,11 @@ from flows.flow_bridge import FlowBridge
 from ovs_sandbox import OvsSandbox
 
 from sluice.errors import InputError, SluiceError
+from sluice.ovs.encode import encode_program
 from sluice.ovs.flow_apply import apply_program, plan_lines
 from sluice.ovs.flow_info import read_bridge
 from sluice.ovs.openflow.connection import Connection, socket_address
-from sluice.ovs.program import Owner, Program, encode_program
+from sluice.ovs.program import Owner, Program
 
 TABLES = {0: "classify", 10: "route", 20: "output"}
 PROGRAM = [

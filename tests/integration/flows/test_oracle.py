@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from flows.flow_bridge import FlowBridge, case_lines
 
+from sluice.ovs.encode import encode_program
 from sluice.ovs.flow import parse_flow
-from sluice.ovs.program import Program, encode_program
+from sluice.ovs.program import Program
 from sluice.ovs.render import Renderer
 
 GROUP = "group_id=5,type=select,bucket=output:1"

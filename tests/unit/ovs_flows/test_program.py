@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.errors import InputError, SluiceError
+from sluice.ovs.encode import encode_program
 from sluice.ovs.flow import Flow
 from sluice.ovs.flow_apply import make_plan, plan_lines
 from sluice.ovs.openflow.match import MatchEncoder, decode_match
-from sluice.ovs.program import Owner, Program, as_lines, encode_program, parse_owner, parse_tables
+from sluice.ovs.program import Owner, Program, as_lines, parse_owner, parse_tables
 from sluice.ovs.render import Renderer
 
 TABLES = {0: "classify", 10: "route"}
@@ -124,7 +125,7 @@ def test_damaged_groups_and_meters_are_refused_in_words_or_mean_something(data: 
         renderer = Renderer(TABLES)
         again = encode_program([], [renderer.group(*item) for item in program.groups.items()],
                                [renderer.meter(*item) for item in program.meters.items()], TABLES)
-        assert again == program
+        assert (again.groups, again.meters) == (program.groups, program.meters)
 
 
 def test_a_flow_is_as_good_as_its_line() -> None:
@@ -200,7 +201,8 @@ def test_reports_everything_at_once() -> None:
 
 @pytest.mark.parametrize(("text", "owner"), [("0/0", Owner()), ("5", Owner(5, 2**64 - 1)), ("0x50/0xf0", Owner(0x50, 0xF0))])
 def test_owners(text: str, owner: Owner) -> None:
-    assert parse_owner(text) == owner
+    parsed = parse_owner(text)
+    assert (parsed.value, parsed.mask) == (owner.value, owner.mask)
     assert owner.owns(owner.value)
     assert not owner.mask or not owner.owns(owner.value ^ (owner.mask & -owner.mask))
 

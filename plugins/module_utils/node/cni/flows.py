@@ -36,8 +36,9 @@ def remove(config: Config, attachment: Attachment) -> None:
 
 
 def _apply(management: str, attachment: Attachment, state: str) -> None:
+    from ...ovs.encode import encode_program
     from ...ovs.flow_apply import apply_program
-    from ...ovs.program import Owner, encode_program
+    from ...ovs.program import Owner
     from ...pipeline.cookie import OWNER_DYNAMIC, OWNER_MASK
     from ...pipeline.tables import FLOW_TABLES
 

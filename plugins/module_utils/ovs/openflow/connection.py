@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import select
-import socket
 import struct
 import time
-from types import TracebackType
-from typing import Optional
+from _socket import AF_UNIX, SOCK_STREAM, socket, timeout  # what `socket` is made of, without the dozen modules that it imports
 
-from ...errors import SluiceError
+from ...sluice_error import SluiceError
+
+TYPE_CHECKING = False  # to import typing takes as long as much else that is done here
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Optional
 
 VERSION = 6
 HEADER = struct.Struct("!BBHI")
@@ -109,11 +112,11 @@ class Connection:
                 return None
             self._read()
 
-    def _connect(self) -> socket.socket:
+    def _connect(self) -> socket:
         kind, _separator, rest = self.address.partition(":")
         try:
             if kind == "unix":
-                connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                connection = socket(AF_UNIX, SOCK_STREAM)
                 connection.settimeout(self._timeout)
                 try:
                     connection.connect(rest)
@@ -121,8 +124,10 @@ class Connection:
                     connection.close()
                     raise
                 return connection
+            from socket import create_connection
+
             host, _separator, port = rest.rpartition(":")
-            return socket.create_connection((host.strip("[]"), int(port)), self._timeout)
+            return create_connection((host.strip("[]"), int(port)), self._timeout)
         except ValueError:
             raise SluiceError(f"'{self.address}' is not an address; expected unix:PATH or tcp:HOST:PORT") from None
         except OSError as error:
@@ -174,7 +179,7 @@ class Connection:
     def _read(self) -> None:
         try:
             data = self._socket.recv(_CHUNK)
-        except socket.timeout:
+        except timeout:
             raise SluiceError(f"{self.address} gave no answer for {self._timeout:g} seconds; is ovs-vswitchd hung or stopped?") from None
         except OSError as error:
             raise SluiceError(f"{self.address}: {error.strerror or error}") from None

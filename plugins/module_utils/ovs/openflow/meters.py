@@ -28,6 +28,12 @@ def decode_meter_descs(replies: bytes) -> dict[int, Meter]:
     return meters
 
 
+def encode_meter_desc(identifier: int, meter: Meter) -> bytes:
+    """The meter as a METER_DESC reply has it; the inverse of `decode_meter_descs`."""
+    flags, bands = meter
+    return struct.pack("!HHI", 8 + len(bands), flags, identifier) + bands
+
+
 def _without_burst(bands: bytes) -> bytes:
     """The datapath fills in a burst size of its own where none was asked for, which is no difference in configuration."""
     return b"".join(bands[start:start + 8] + bytes(4) + bands[start + 12:start + 16] for start in range(0, len(bands), 16))
