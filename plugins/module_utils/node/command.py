@@ -66,3 +66,7 @@ def _command(arguments: Sequence[str]) -> int:
         print(USAGE, file=sys.stderr)
         return 2
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
