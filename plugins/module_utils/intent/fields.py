@@ -50,6 +50,11 @@ class Source:
         self.not_built: list[Problem] = []
         """What is right but not built yet: no mistake, so that the reader of the whole object decides what becomes of it."""
 
+    @property
+    def findings(self) -> int:
+        """How much there is to say by now, to see later whether a part of the value was the reason for more."""
+        return len(self.problems) + len(self.not_built)
+
     def problem(self, path: str, message: str, expected: str = "") -> None:
         self.problems.append(Problem(self.file, self.object, path, message, expected))
 

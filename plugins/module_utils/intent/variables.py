@@ -106,7 +106,7 @@ VARIABLES = (
     Variable(
         "sluice_unsupported",
         "str",
-        "What becomes of a policy that asks for what is not built yet: it is refused, or left out as a whole with a warning.",
+        "What becomes of what cannot be enforced, such as a policy that asks for what is not built yet: it is refused, or left out with a warning.",
         default="refuse",
         choices=("refuse", "warn"),
     ),

@@ -183,3 +183,13 @@ def test_a_named_port_needs_a_pod_that_can_have_it(peers: list[Any], refused: bo
     kubernetes = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "p"}, "spec": {"podSelector": {}, "egress": [rule]}}
     of_antrea = antrea("NetworkPolicy", {"priority": 5, "appliedTo": [{"podSelector": {}}], "egress": [{"action": "Drop", **rule}]})
     assert [bool(problems_of(value)) for value in (kubernetes, of_antrea)] == [refused, refused]
+
+
+@pytest.mark.parametrize("name", ["podSelector", "externalEntitySelector"])
+def test_a_rule_that_is_not_finite_is_refused(name: str) -> None:
+    """As YAML's aliases can make it."""
+    endless: dict[str, Any] = {}
+    endless[name] = endless
+    rule = {"action": "Drop", "from": [{name: endless}]}
+    (problem,) = problems_of(antrea("ClusterNetworkPolicy", {"priority": 5, "appliedTo": [{"podSelector": {}}], "ingress": [rule]}))
+    assert problem.path.startswith(f"spec.ingress[0].from[0].{name}")

@@ -64,6 +64,7 @@ def _check_rules(rules: list[tuple[Fields, AntreaRule]], tier: str) -> None:
 
 
 def _read_rule(fields: Fields, direction: str, namespace: str) -> AntreaRule:
+    before = fields.source.findings
     action = _read_action(fields)
     peers = tuple(_read_peer(peer, direction, namespace) for peer in fields.items(PEERS[direction]))
     to_services = tuple(filter(None, map(_read_to_service, fields.items("toServices")))) if direction == "egress" else ()
@@ -72,7 +73,7 @@ def _read_rule(fields: Fields, direction: str, namespace: str) -> AntreaRule:
     applied_to = tuple(_read_applied_to(item, namespace) for item in fields.items("appliedTo"))
     if fields.list("l7Protocols"):
         fields.not_built("l7Protocols", "a rule for layer 7 protocols")
-    name = fields.string("name") or automatic_rule_name(direction, action, fields.plain)
+    name = fields.string("name")
     logging, label = fields.boolean("enableLogging"), fields.string("logLabel", check=label_value)
     fields.no_others()
     if direction == "egress":
@@ -83,6 +84,9 @@ def _read_rule(fields: Fields, direction: str, namespace: str) -> AntreaRule:
         named = [port.port for port in ports if isinstance(port.port, str)]
         if named and peers and all(peer.ip_block for peer in peers):
             fields.problem("ports", f"names a port ({named[0]}), and the addresses in to have no ports with names", "the port's number")
+    if not name and fields.source.findings == before:
+        # Only what was found to be a rule has a name: anything else might not even be finite (YAML has aliases).
+        name = automatic_rule_name(direction, action, fields.plain)
     return AntreaRule(action, name, peers, to_services, ports, icmp, applied_to, logging, label)
 
 

@@ -20,7 +20,7 @@ _FIELDS = (
 
 def automatic_rule_name(direction: str, action: str, rule: Mapping[str, object]) -> str:
     """``ingress-drop-742ade5``: the name of a rule as it was written (reference: antrea.md 1.6, "Rule names"); the same as Antrea's."""
-    text = json.dumps(_in_order({"enableLogging": False, **rule}), separators=(",", ":"), ensure_ascii=False, default=str)
+    text = json.dumps(_in_order({"enableLogging": False, **rule}), separators=(",", ":"), ensure_ascii=False, default=str, skipkeys=True)
     digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     return f"{direction}-{action.lower()}-{digest[:HASH_LENGTH]}"
 
