@@ -14,7 +14,7 @@ from typing import Any, Mapping
 from sluice.compile.artifacts import artifact_files, write_files
 from sluice.compile.paths import program_paths
 from sluice.intent.state import ClusterState, Pod
-from sluice.node.cni import links
+from sluice.node.cni import bypass, links
 from sluice.node.cni.netlink import Netlink
 from sluice.node.netns import inside
 from sluice.plan.addresses import BRIDGE, gateway_address
@@ -154,7 +154,9 @@ class Lab:
             if port is None:
                 port = ports[pod.ofport] = _PodPort(new_netns(), link)
                 with inside(node.netns):
+                    # As the CNI plugin does.
                     links.create(link, port.netns)
+                    bypass.close(link.interface)
                     links.configure(link, port.netns)
                 added += ["--", "add-port", BRIDGE, link.interface, "--", "set", "Interface", link.interface, f"ofport_request={pod.ofport}"]
             elif port.link != link:

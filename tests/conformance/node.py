@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, Mapping
@@ -59,12 +60,11 @@ class Node:
     def start_module(self, name: str, options: Mapping[str, Any]) -> ModuleRun:
         """Begin the execution of a module of the collection."""
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
-        process = subprocess.Popen([*self._enter, sys.executable, "-m", f"{MODULES}.{name}"], env=environment, text=True,
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        assert process.stdin is not None
-        process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": options}))
-        process.stdin.close()
-        process.stdin = None
+        with tempfile.TemporaryFile("w+") as arguments:
+            json.dump({"ANSIBLE_MODULE_ARGS": options}, arguments)
+            arguments.seek(0)
+            process = subprocess.Popen([*self._enter, sys.executable, "-m", f"{MODULES}.{name}"], env=environment, text=True,
+                                       stdin=arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         return ModuleRun(f"{name} on {self.name}", process)
 
     def module(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
