@@ -18,7 +18,7 @@ def rules(policy: AntreaPolicy, direction: str, state: ClusterState, parties: Pa
     meaning = _Meaning(policy, state, parties)
     return [
         Rule(f"{policy.kind} {policy.key} {direction}[{index}]", rule.action,
-             partial(meaning.applies_to, rule), partial(meaning.matches, rule))
+             partial(meaning.applies_to, rule), partial(meaning.matches, rule), bool(rule.to_services))
         for index, rule in enumerate(policy.ingress if direction == INGRESS else policy.egress)
     ]
 

@@ -12,7 +12,7 @@ from . import admin, antrea, kubernetes
 from .packet import Packet, Party
 from .parties import Parties
 from .rule import EGRESS, INGRESS, Rule
-from .verdict import ADMIN, ALLOW, BASELINE, DROP, EXEMPTED, PASS, POLICY, UNJUDGED, Decision
+from .verdict import ADMIN, ALLOW, BASELINE, DEFAULT, DROP, EXEMPT, EXEMPTED, PASS, POLICY, Decision
 
 ADMIN_TIER_PRIORITY = 220
 """Of AdminNetworkPolicies and of ClusterNetworkPolicies of the tier Admin among Antrea's tiers (Antrea: "Kubernetes ClusterNetworkPolicy", tier ordering)."""
@@ -64,6 +64,9 @@ class Policies:
         if subject.pod is None:
             return EXEMPTED
         rules = self._applicable(subject.pod, direction)
+        itself = packet.source.pod == packet.destination.pod
+        if itself:
+            rules = _to_itself(rules)
         passed: tuple[str, ...] = ()
         first = _first(rules.admin, packet, subject.pod, peer)
         if first is not None and first.action != PASS:
@@ -77,7 +80,7 @@ class Policies:
             return Decision(ALLOW, POLICY, allowing.name, passed)
         last = _first(rules.baseline, packet, subject.pod, peer)
         if last is None:
-            return Decision(UNJUDGED.action, UNJUDGED.stage, "", passed)
+            return Decision(ALLOW, EXEMPT if itself else DEFAULT, "", passed)
         return Decision(last.action, BASELINE, last.name, passed)
 
     def _applicable(self, pod: Pod, direction: str) -> _Applicable:
@@ -90,6 +93,11 @@ class Policies:
                 tuple(rule for policy in sorted(isolating, key=lambda policy: policy.key) for rule in kubernetes.rules(policy, direction, self._parties)),
                 tuple(rule for rule in self._baseline[direction] if rule.applies_to(pod)))
         return found
+
+
+def _to_itself(rules: _Applicable) -> _Applicable:
+    """NetworkPolicy: "a Pod cannot block access to itself". What remains is to forbid it a Service (toServices), also if that leads back to it."""
+    return _Applicable(tuple(rule for rule in rules.admin if rule.by_service), False, (), tuple(rule for rule in rules.baseline if rule.by_service))
 
 
 def _first(rules: Iterable[Rule], packet: Packet, subject: Pod, peer: Party) -> Optional[Rule]:

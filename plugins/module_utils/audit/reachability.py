@@ -94,13 +94,9 @@ class Reachability:
         return EndpointVerdict(receiver.name, endpoint.address, endpoint.port, action_of(egress, ingress), egress, ingress)
 
     def _judge(self, packet: Packet) -> tuple[Decision, Decision]:
-        """Egress and ingress.
-
-        NetworkPolicy: "traffic to and from the node where a Pod is running is always allowed" (of which Antrea and Sluice do what is needed for
-        probes: from the node to its pods), and "a Pod cannot block access to itself".
-        """
+        """Egress and ingress. NetworkPolicy: what comes from the node on which a pod runs is always allowed, whatever the address."""
         source, destination = packet.source, packet.destination
-        if destination.pod and (source.pod == destination.pod or source.node == destination.pod.node):
+        if destination.pod and source.node == destination.pod.node:
             return EXEMPTED, EXEMPTED
         return self._policies.decide(packet, EGRESS), self._policies.decide(packet, INGRESS)
 

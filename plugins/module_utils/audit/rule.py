@@ -23,6 +23,8 @@ class Rule:
     applies_to: Callable[[Pod], bool]
     matches: Callable[[Packet, Pod, Party], bool]
     """Of a packet, the pod that the rule applies to and the other end."""
+    by_service: bool = False
+    """Whether it matches by the Service that a connection used, not by where it goes."""
 
 
 def in_block(block: IPBlock, address: Address) -> bool:

@@ -23,7 +23,6 @@ class Decision:
 
 
 EXEMPTED = Decision(ALLOW, EXEMPT)
-UNJUDGED = Decision(ALLOW, DEFAULT)
 
 
 @dataclass(frozen=True)
