@@ -14,13 +14,18 @@ SOURCE, DESTINATION = "source", "destination"
 
 
 class AddressSet:
-    """The addresses of some pods, and blocks (CIDRs or bare addresses). Compared by identity: equal selectors give the same object."""
+    """The addresses of some pods, and blocks (CIDRs or bare addresses)."""
 
     def __init__(self, pods: Sequence[Pod], blocks: Sequence[str] = ()) -> None:
         self.pods = tuple(pods)
         self.blocks = tuple(blocks)
         self._matches: dict[tuple[str, tuple[int, ...]], tuple[Match, ...]] = {}
         self._local_matches: dict[tuple[str, str, tuple[int, ...]], tuple[Match, ...]] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, AddressSet) and self.pods == other.pods and self.blocks == other.blocks)
+
+    __hash__ = None  # type: ignore[assignment]
 
     @cached_property
     def versions(self) -> frozenset[int]:

@@ -8,7 +8,7 @@ from typing import Iterable, Mapping, NamedTuple, Optional, Sequence, TypeVar, U
 from ..intent.kinds import NetworkPolicy
 from ..intent.kinds.admin_policy import AdminPolicy
 from ..intent.kinds.antrea import AntreaPolicy
-from ..intent.state import ClusterState
+from ..intent.state import ClusterState, Pod
 from ..pipeline.stable_id import stable_ids
 from .admin import admin_policy_rules
 from .antrea import antrea_policy_rules
@@ -37,9 +37,9 @@ class PolicyModel:
     """The rules of a state by node."""
 
     def __init__(self, state: ClusterState, previous: Optional[PolicyModel] = None) -> None:
-        """``previous`` is a model of the same pods, namespaces and nodes, to take over what is the same; see `updated`."""
+        """``previous`` is a model of another state, to take over what is the same; see `updated`."""
         self.state = state
-        self.selection: Selection = previous.selection if previous else Selection(state)
+        self.selection: Selection = previous.selection if previous and _same_selection(previous.state, state) else Selection(state)
         self._resolved = self._resolve(previous)
         self._placed = self._place(previous)
         self._touched = self._find_touched(previous)
@@ -60,13 +60,10 @@ class PolicyModel:
         return self._isolated.get(node, {}).values()
 
     def updated(self, state: ClusterState) -> tuple[PolicyModel, set[str]]:
-        """The model of another state, and the nodes whose flows may differ from this one's.
+        """The model of another state, and the nodes whose flows may differ from this one's, as far as policies go.
 
-        Only what a changed policy says is resolved again, unless pods, namespaces or nodes differ: then everything is, for all nodes.
+        Only changed policies are resolved again, unless something differs that selectors look at.
         """
-        before = self.state
-        if (before.pods, before.namespaces, before.nodes) != (state.pods, state.namespaces, state.nodes):
-            return PolicyModel(state), {*before.nodes, *state.nodes}
         model = PolicyModel(state, self)
         return model, model._touched
 
@@ -75,16 +72,17 @@ class PolicyModel:
         given: dict[str, Policy] = {f"NetworkPolicy {key}": policy for key, policy in state.network_policies.items()}
         given.update((f"{policy.kind} {policy.key}", policy) for policy in state.antrea_policies.values())
         given.update((f"{policy.kind} {policy.key}", policy) for policy in state.admin_policies.values())
-        before = previous._resolved if previous else {}
-        same_references = previous is not None and (
-            (previous.state.groups, previous.state.services, previous.state.tiers) == (state.groups, state.services, state.tiers))
+        if previous is None:
+            return {name: self._resolve_one(policy) for name, policy in given.items()}
+        selected_alike = self.selection is previous.selection
+        referred_alike = (previous.state.groups, previous.state.services, previous.state.tiers) == (state.groups, state.services, state.tiers)
         resolved = {}
         for name, policy in given.items():
-            old = before.get(name)
-            if old and (old.policy is policy or old.policy == policy) and (same_references or not isinstance(policy, AntreaPolicy)):
-                resolved[name] = old
-            else:
-                resolved[name] = self._resolve_one(policy)
+            old = previous._resolved.get(name)
+            same = old is not None and selected_alike and (referred_alike or not isinstance(policy, AntreaPolicy)) and (
+                old.policy is policy or old.policy == policy)
+            new = old if old is not None and same else self._resolve_one(policy)
+            resolved[name] = old if old is not None and old == new else new
         return resolved
 
     def _resolve_one(self, policy: Policy) -> _Resolved:
@@ -97,19 +95,19 @@ class PolicyModel:
     def _place(self, previous: Optional[PolicyModel]) -> dict[str, PlacedPart]:
         """Each part of a rule that can be about a packet with its priority and id, in the order of evaluation."""
         rules = sorted((rule for resolved in self._resolved.values() for rule in resolved.rules), key=lambda rule: rule.position)
-        given: dict[Rule, int] = {}
+        given: dict[str, int] = {}
         for stage in (ADMIN, BASELINE):
             for direction_rules in _by_direction(rules, stage).values():
                 by_position = priorities((rule.position for rule in direction_rules), stage)
-                given.update((rule, by_position[rule.position]) for rule in direction_rules)
+                given.update((rule.name, by_position[rule.position]) for rule in direction_rules)
         parts = [(rule, part) for rule in rules for part in rule.parts if part.versions and part.subjects.pods]
         numbers = stable_ids(part.name for _rule, part in parts)
         before = previous._placed if previous else {}
         placed = {}
         for rule, part in parts:
-            priority = given[rule] if rule.stage != POLICY else PRIORITY_RULES if part.peers or part.traffic else PRIORITY_UNCONDITIONAL
+            priority = given[rule.name] if rule.stage != POLICY else PRIORITY_RULES if part.peers or part.traffic else PRIORITY_UNCONDITIONAL
             old = before.get(part.name)
-            same = old is not None and old.part is part and (old.priority, old.number) == (priority, numbers[part.name])
+            same = old is not None and old.rule is rule and (old.priority, old.number) == (priority, numbers[part.name])
             placed[part.name] = old if old is not None and same else PlacedPart(rule, part, priority, numbers[part.name])
         return placed
 
@@ -140,6 +138,16 @@ class PolicyModel:
                     if key not in of_node or isolated.log:
                         of_node[key] = isolated
         return found
+
+
+def _same_selection(before: ClusterState, after: ClusterState) -> bool:
+    """Whether all selectors select the same: readiness, for instance, is nothing to policies."""
+    return (before.namespaces == after.namespaces and before.nodes == after.nodes and before.pods.keys() == after.pods.keys()
+            and all(pod is after.pods[key] or _selected(pod) == _selected(after.pods[key]) for key, pod in before.pods.items()))
+
+
+def _selected(pod: Pod) -> tuple[object, ...]:
+    return pod.node, pod.labels, pod.ports, pod.host_network, pod.service_account, pod.ips
 
 
 def _by_direction(rules: Iterable[Rule], stage: str) -> dict[str, list[Rule]]:

@@ -47,7 +47,7 @@ class Position(NamedTuple):
     """Its index among the rules of its policy and direction."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Rule:
     """One rule of one policy with all that it selects."""
 
@@ -82,7 +82,7 @@ class Rule:
                                      "action": self.action, "log": self.log, "label": self.label}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Isolated:
     """A pod that gets (or sends) only what a Kubernetes NetworkPolicy allows."""
 
