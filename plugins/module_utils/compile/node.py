@@ -7,12 +7,13 @@ from ..conntrack.contribute import conntrack_flows
 from ..host.contribute import host_program
 from ..ovs.flow import Flow
 from ..pipeline.tables import FLOW_TABLES
+from ..policy.contribute import policy_flows, rule_index
 from .cni import cni_program, pods_program
 from .fabric import Fabric
 from .program import NodeProgram
 from .switch import switch_program
 
-CONTRIBUTORS = (connectivity_flows, conntrack_flows)
+CONTRIBUTORS = (connectivity_flows, conntrack_flows, policy_flows)
 """What gives flows to a NodeProgram: functions of the fabric and the node."""
 
 _TABLE_NUMBER = {name: number for number, name in FLOW_TABLES.items()}
@@ -25,13 +26,13 @@ def compile_node(fabric: Fabric, name: str) -> NodeProgram:
     """
     node = fabric.state.nodes[name]
     services = fabric.services.of_node(node)
-    flows = [*(flow for contribute in CONTRIBUTORS for flow in contribute(fabric, node)), *services.flows, *_pass_through()]
+    flows = [*(flow for contribute in CONTRIBUTORS for flow in contribute(fabric, node)), *services.flows]
     return NodeProgram(
         node=name,
         switch=switch_program(fabric, node),
         flows=tuple(sorted(flows, key=flow_order)),
         groups=tuple(services.groups),
-        rules={},
+        rules=rule_index(fabric, node),
         peer_group=fabric.peer_group(node),
         host=host_program(fabric, node),
         cni=cni_program(fabric, node),
@@ -42,12 +43,3 @@ def flow_order(flow: Flow) -> tuple[int, int, tuple[str, ...]]:
     """Sorts flows as a packet meets them."""
     return _TABLE_NUMBER[flow.table], -flow.priority, flow.match
 
-
-def _pass_through() -> list[Flow]:
-    """Interim, until policies are compiled."""
-    from ..pipeline import tables as t
-    from ..pipeline.build import flow, goto
-    steps = [(t.POLICY_EXEMPT, t.EGRESS_ADMIN), (t.EGRESS_ADMIN, t.EGRESS_POLICY),
-             (t.EGRESS_POLICY, t.EGRESS_BASELINE), (t.EGRESS_BASELINE, t.INGRESS_ADMIN), (t.INGRESS_ADMIN, t.INGRESS_POLICY),
-             (t.INGRESS_POLICY, t.INGRESS_BASELINE), (t.INGRESS_BASELINE, t.ALLOWED)]
-    return [flow(here, 0, [], [goto(there)], "baseline") for here, there in steps]
