@@ -26,7 +26,7 @@ def run_all(tests: Tests, jobs: int, packets: bool, family: int) -> Iterator[Res
 
     However this ends, the labs are gone afterwards. Raises RuntimeError if a worker dies.
     """
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     todo: Queue[Sequence[Case] | None] = context.Queue()
     done: Queue[Result] = context.Queue()
     count = max(1, min(jobs, len(tests)))
