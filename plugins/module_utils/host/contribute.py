@@ -7,8 +7,9 @@ from typing import Any
 from ..compile.fabric import Fabric
 from ..intent.state import Node
 from ..node.units import AGENT_UNIT, AGENT_UNIT_FILE, AGENT_UNIT_TEXT, NODE_UNIT, NODE_UNIT_FILE, NODE_UNIT_TEXT
+from ..pipeline.build import family
 from ..plan.underlay import endpoint_address
-from .nftables import OwnPort
+from .nftables import OwnPort, service_rules
 from .settings import firewall, gateway_link, nftables, peer_routes, service_routes, sysctl, transport_links, transport_routes, tunnel_routes
 
 
@@ -20,14 +21,15 @@ def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
         routes += tunnel_routes(node, cluster.pod_cidrs)
     for peer in fabric.routed_peers(node):
         routes += peer_routes(node, peer, [address.partition("/")[0] for address in peer.transport.addresses])
+    services = ""
     if fabric.services.ports:
         routes += service_routes(node, cluster.service_cidrs, fabric.services.routed_addresses)
-    own_ports = [OwnPort(*own) for own in fabric.services.own_ports(node)]
+        services = service_rules([family(cidr).version for cidr in node.pod_cidrs], [OwnPort(*own) for own in fabric.services.own_ports(node)])
     return {
         "sysctl": sysctl(node),
         "links": [*transport_links(node), gateway_link(node)],
         "routes": routes,
-        "nftables": nftables(node, cluster.pod_cidrs, cluster.masquerade, own_ports),
+        "nftables": nftables(node, cluster.pod_cidrs, cluster.masquerade, services),
         "firewall": firewall(node, cluster.tunnel_type if fabric.has_tunnels else "", endpoint_address(node, fabric.underlay)),
         "files": {NODE_UNIT_FILE: {"content": NODE_UNIT_TEXT}, AGENT_UNIT_FILE: {"content": AGENT_UNIT_TEXT}},
         # The first is enabled and not started: what it would do is what the run that enables it does.

@@ -8,7 +8,7 @@ from ..intent.state import Node
 from ..pipeline.build import family
 from ..pipeline.tables import HAIRPIN_ADDRESS, NODE_PORT_ADDRESS, PEER_NEXT_HOP
 from ..plan.addresses import GATEWAY, TRANSPORT_BRIDGE, gateway_address
-from .nftables import OwnPort, forward_rules, kernel_bypass_rules, masquerade_rules, service_rules
+from .nftables import forward_rules, kernel_bypass_rules, masquerade_rules
 
 _TUNNEL_PORT: dict[str, dict[str, Any]] = {
     "geneve": {"protocol": "udp", "port": 6081},
@@ -97,9 +97,9 @@ def firewall(node: Node, tunnel_type: str, address: str) -> dict[str, Any]:
     return {"ports": ports, "interfaces": [GATEWAY]}
 
 
-def nftables(node: Node, cluster_cidrs: Sequence[str], masquerade: bool, own_ports: Iterable[OwnPort]) -> dict[str, str]:
-    """Table ``inet sluice``; and, with the userspace datapath, ``netdev sluice``, which keeps the kernel off the bridge's ports."""
-    services = service_rules([family(cidr).version for cidr in node.pod_cidrs], own_ports)
+def nftables(node: Node, cluster_cidrs: Sequence[str], masquerade: bool, services: str) -> dict[str, str]:
+    """Table ``inet sluice``, with the rules for Services if there are any; and, with the userspace datapath, ``netdev sluice``, which
+    keeps the kernel off the bridge's ports."""
     tables = {"inet sluice": forward_rules() + (masquerade_rules(node.pod_cidrs, cluster_cidrs) if masquerade else "") + services}
     if node.datapath == "netdev":
         tables["netdev sluice"] = kernel_bypass_rules(node.transport.interface)

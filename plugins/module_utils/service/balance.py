@@ -39,6 +39,8 @@ class Balance(NamedTuple):
     part_ids: Sequence[int]
     refused: bool
     """Whether the client is told that there is no endpoint. It is not where there are some, but only on other nodes."""
+    is_local: bool = False
+    """Whether they are those of one node."""
 
     def actions(self) -> list[str]:
         """What is done with the first packet of a connection.
@@ -56,8 +58,11 @@ class Balance(NamedTuple):
         """The group and the parts it consists of, as lines for ovs-ofctl; none without endpoints."""
         if not self.endpoints:
             return []
-        buckets = [Bucket(number, self._chosen(number) if self.affinity_seconds else self._translate(endpoint))
-                   for number, endpoint in self._numbered()]
+        if self.affinity_seconds:
+            buckets = [Bucket(number, f"set_field:{number:#x}->{AFFINITY_ENDPOINT},resubmit(,{ENDPOINT})") for number, _endpoint in self._numbered()]
+        else:
+            mark = stable_id(self.service)
+            buckets = [Bucket(number, _translate(endpoint, mark)) for number, endpoint in self._numbered()]
         return select_group(self.group_id, buckets, self.part_ids, _HASHED_CLIENT[self.ip.version], bool(self.affinity_seconds))
 
     def affinity_flows(self) -> list[Flow]:
@@ -70,17 +75,15 @@ class Balance(NamedTuple):
             return []
         chosen_by = f"{AFFINITY_GROUP}={self.group_id:#x}"
         flows = [flow(ENDPOINT, 100, [self.ip.ip, chosen_by], [f"group:{self.group_id}"], self.owner)]
+        mark = stable_id(self.service)
         for number, endpoint in self._numbered():
             flows.append(flow(ENDPOINT, 200, [self.ip.ip, chosen_by, f"{AFFINITY_ENDPOINT}={number:#x}"],
-                              [self._learn(endpoint), self._translate(endpoint)], self.owner))
+                              [self._learn(endpoint), _translate(endpoint, mark)], self.owner))
         return flows
 
     def _numbered(self) -> list[tuple[int, Endpoint]]:
         named = {f"{endpoint.ip} {endpoint.port}": endpoint for endpoint in self.endpoints}
         return sorted((number, named[name]) for name, number in stable_ids(named).items())
-
-    def _chosen(self, number: int) -> str:
-        return f"set_field:{number:#x}->{AFFINITY_ENDPOINT},resubmit(,{ENDPOINT})"
 
     def _learn(self, endpoint: Endpoint) -> str:
         seconds = min(self.affinity_seconds, AFFINITY_SECONDS_MAX)
@@ -88,7 +91,7 @@ class Balance(NamedTuple):
         return (f"learn(table={AFFINITY},hard_timeout={seconds},priority=200,delete_learned,cookie={owner:#x},limit={AFFINE_CLIENTS_MAX},"
                 f"{_LEARNED_CLIENT[self.ip.version]},NXM_NX_REG5[],load:NXM_NX_REG4[]->NXM_NX_REG4[])")
 
-    def _translate(self, endpoint: Endpoint) -> str:
-        place = f"[{endpoint.ip}]:{endpoint.port}" if self.ip.version == 6 else f"{endpoint.ip}:{endpoint.port}"
-        return (f"ct(commit,table={POLICY_EXEMPT},zone={ZONE:#x},nat(dst={place}),"
-                f"exec(set_field:{stable_id(self.service):#x}->{SERVICE_MARK}))")
+
+def _translate(endpoint: Endpoint, mark: int) -> str:
+    place = f"[{endpoint.ip}]:{endpoint.port}" if ":" in endpoint.ip else f"{endpoint.ip}:{endpoint.port}"
+    return f"ct(commit,table={POLICY_EXEMPT},zone={ZONE:#x},nat(dst={place}),exec(set_field:{mark:#x}->{SERVICE_MARK}))"

@@ -22,6 +22,8 @@ NODE_PORT_PRIORITY = 160
 """Lower than that of addresses: one of them may be a node's own, and says more than a NodePort, which is on all of them."""
 OUTSIDE_ABOVE = 10
 """How much higher flows are that are only for packets from outside the cluster."""
+LOCAL_ABOVE = 5
+"""How much higher a node's flows for its own endpoints are than those that hold where there are none."""
 PROTOCOLS = ("tcp", "udp", "sctp")
 
 
@@ -50,10 +52,14 @@ def external_frontends(port: PortEndpoints) -> Iterator[Frontend]:
         yield Frontend("", port.port.node_port)
 
 
-def internal_flow(port: PortEndpoints, cluster_ip: str, balance: Balance) -> Flow:
-    """The flow for a port of a cluster IP."""
-    priority, match = _matched(port, Frontend(cluster_ip, port.port.port), balance.ip, False)
-    return flow(SERVICE, priority, match, balance.actions(), balance.owner)
+def internal_flows(port: PortEndpoints, balance: Balance) -> list[Flow]:
+    """The flow for a port of the cluster IP of its family."""
+    flows = []
+    for cluster_ip in port.service.cluster_ips:
+        if family(cluster_ip) is balance.ip:
+            priority, match = _matched(port, Frontend(cluster_ip, port.port.port), balance.ip, False)
+            flows.append(flow(SERVICE, priority + LOCAL_ABOVE * balance.is_local, match, balance.actions(), balance.owner))
+    return flows
 
 
 def external_flows(port: PortEndpoints, frontend: Frontend, balance: Balance, from_outside: bool = False) -> list[Flow]:
@@ -63,6 +69,7 @@ def external_flows(port: PortEndpoints, frontend: Frontend, balance: Balance, fr
     of the address's family, no client is in one.
     """
     priority, match = _matched(port, frontend, balance.ip, from_outside)
+    priority += LOCAL_ABOVE * balance.is_local
     if not frontend.guarded:
         return [flow(SERVICE, priority, match, balance.actions(), balance.owner)]
     return [flow(SERVICE, priority, [*match, f"{balance.ip.source}={source}"], balance.actions(), balance.owner)
@@ -86,7 +93,7 @@ def node_client_flows(port: PortEndpoints, frontend: Frontend, balance: Balance,
         return []
     # The same packets may be in a source range by their gateway's address as well.
     priority, match = _matched(port, frontend, balance.ip, False)
-    return [flow(SERVICE, priority - OUTSIDE_ABOVE // 2, [*match, f"{balance.ip.source}={gateway}"], balance.actions(), balance.owner)
+    return [flow(SERVICE, priority - LOCAL_ABOVE, [*match, f"{balance.ip.source}={gateway}"], balance.actions(), balance.owner)
             for gateway in gateways]
 
 

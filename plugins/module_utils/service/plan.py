@@ -2,12 +2,12 @@
 """The Services of one state as flows and groups: what is the same on every node is made once, and each node's own part by itself."""
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
-from typing import Iterable, NamedTuple, Optional
+from typing import Iterable, NamedTuple, Optional, Sequence
 
 from ..intent.state import ClusterState, Node
 from ..ovs.flow import Flow
-from ..pipeline.build import family
 from ..pipeline.stable_id import stable_ids
 from ..pipeline.tables import NODE_PORT_ADDRESS
 from .balance import Balance
@@ -19,7 +19,7 @@ from .frontends import (
     external_flows,
     external_frontends,
     guard_flow,
-    internal_flow,
+    internal_flows,
     ip_family,
     node_address_flows,
     node_client_flows,
@@ -81,30 +81,25 @@ class ServicePlan:
                                       self._node_addresses)
         rendered = Rendered(flows, [])
         for port in self._all_ports():
-            if port.service.key not in self._differing:
-                self._add_port(rendered, port, None)
+            frontends = list(external_frontends(port))
+            if port.service.key not in self._hinted:
+                self._add_cluster(rendered, port, frontends, None)
+            self._add_nobody(rendered, port, frontends)
         return rendered
 
     def of_node(self, node: Node) -> Rendered:
         """What only this node has: Services whose endpoints depend on the node that a connection meets first."""
         rendered = Rendered([], [])
+        for port in self._hinted_ports:
+            self._add_cluster(rendered, port, list(external_frontends(port)), node)
+        for port in self._local_ports.get(node.name, ()):
+            self._add_local(rendered, port, node)
+        for port in self._guarded_ports:
+            for frontend in external_frontends(port):
+                if frontend.guarded:
+                    rendered.flows.extend(node_client_flows(port, frontend, self._cluster_balance(port, node), node))
         for port, frontend in self._own_frontends(node):
-            stand_in = frontend._replace(destination=NODE_PORT_ADDRESS[port.version])
-            rendered.flows.extend(external_flows(port, stand_in, self._cluster_balance(port, node)))
-            if frontend.guarded:
-                rendered.flows.append(guard_flow(port, stand_in, self._cluster_balance(port, node)))
-            if port.service.external_traffic_policy == "Local":
-                rendered.flows.extend(external_flows(port, stand_in, self._local_balance(port, node), from_outside=True))
-        for port in self._node_ports:
-            if port.service.key in self._differing:
-                self._add_port(rendered, port, node)
-            if port.service.external_traffic_policy == "Local":
-                self._add_outside(rendered, port, node)
-            if port.service.load_balancer_source_ranges:
-                cluster = self._cluster_balance(port, node)
-                for frontend in external_frontends(port):
-                    if frontend.guarded:
-                        rendered.flows.extend(node_client_flows(port, frontend, cluster, node))
+            self._add_stand_in(rendered.flows, port, frontend._replace(destination=NODE_PORT_ADDRESS[port.version]), node)
         return rendered
 
     def _own_frontends(self, node: Node) -> list[tuple[PortEndpoints, Frontend]]:
@@ -120,67 +115,98 @@ class ServicePlan:
         return _bare_addresses(self._state.nodes.values())
 
     @cached_property
-    def _differing(self) -> frozenset[str]:
-        return frozenset(key for key, ports in self.ports.items() if ports and differs_by_node(ports[0].service, ports))
+    def _hinted(self) -> frozenset[str]:
+        """Keys of the Services whose endpoints differ by node even for the traffic policy Cluster."""
+        return frozenset(key for key, ports in self.ports.items()
+                         if ports and differs_by_node(replace(ports[0].service, internal_traffic_policy="Cluster"), ports))
 
     @cached_property
-    def _node_ports(self) -> tuple[PortEndpoints, ...]:
-        """The ports of which nodes have anything of their own."""
-        return tuple(port for port in self._all_ports() if port.service.key in self._differing
-                     or port.service.external_traffic_policy == "Local" or port.service.load_balancer_source_ranges)
+    def _hinted_ports(self) -> tuple[PortEndpoints, ...]:
+        return tuple(port for port in self._all_ports() if port.service.key in self._hinted)
+
+    @cached_property
+    def _guarded_ports(self) -> tuple[PortEndpoints, ...]:
+        return tuple(port for port in self._all_ports() if port.service.load_balancer_source_ranges)
+
+    @cached_property
+    def _local_ports(self) -> dict[str, list[PortEndpoints]]:
+        """By node: the ports with a traffic policy Local of which it has an endpoint."""
+        found: dict[str, list[PortEndpoints]] = {}
+        for port in self._all_ports():
+            if "Local" in (port.service.internal_traffic_policy, port.service.external_traffic_policy):
+                for node in sorted({endpoint.node for endpoint in port.endpoints}):
+                    found.setdefault(node, []).append(port)
+        return found
 
     @cached_property
     def _group_ids(self) -> dict[str, int]:
         """Ids of all groups that any node may have, by name."""
         names = []
         for port in self._all_ports():
-            for name in (_name(port), f"{_name(port)} local"):
+            for name in (_name(port), _local_name(port)):
                 names += [name, *(f"{name} part {index}" for index in range(group_parts(len(port.endpoints))))]
         return stable_ids(names)
 
     def _all_ports(self) -> Iterable[PortEndpoints]:
         return (port for ports in self.ports.values() for port in ports)
 
-    def _add_port(self, rendered: Rendered, port: PortEndpoints, node: Optional[Node]) -> None:
-        """The port as clients in the cluster see it, and those outside too where the external traffic policy is Cluster."""
-        cluster = self._cluster_balance(port, node)
-        internal = cluster
-        if port.service.internal_traffic_policy == "Local" and node is not None:
-            internal = self._local_balance(port, node)
-        frontends = list(external_frontends(port))
-        for ip in port.service.cluster_ips:
-            if family(ip) is cluster.ip:
-                rendered.flows.append(internal_flow(port, ip, internal))
+    def _add_cluster(self, rendered: Rendered, port: PortEndpoints, frontends: Sequence[Frontend], node: Optional[Node]) -> None:
+        """What clients in the cluster get, and those outside too where the external traffic policy is Cluster."""
+        balance = self._cluster_balance(port, node)
+        is_used = bool(frontends)
+        if port.service.internal_traffic_policy == "Cluster":
+            rendered.flows.extend(internal_flows(port, balance))
+            is_used = True
         for frontend in frontends:
-            rendered.flows.extend(external_flows(port, frontend, cluster))
+            rendered.flows.extend(external_flows(port, frontend, balance))
             if frontend.guarded:
-                rendered.flows.append(guard_flow(port, frontend, cluster))
-        # With both policies Local, the group of local endpoints comes with _add_outside.
-        used = [cluster] if internal is cluster or frontends else []
-        if internal is not cluster and not (frontends and port.service.external_traffic_policy == "Local"):
-            used.append(internal)
-        _add_balances(rendered, used)
+                rendered.flows.append(guard_flow(port, frontend, balance))
+        if is_used:
+            rendered.groups.extend(balance.groups())
+            rendered.flows.extend(balance.affinity_flows())
 
-    def _add_outside(self, rendered: Rendered, port: PortEndpoints, node: Node) -> None:
-        """What clients outside the cluster get where the external traffic policy is Local."""
+    def _add_nobody(self, rendered: Rendered, port: PortEndpoints, frontends: Sequence[Frontend]) -> None:
+        """Where a traffic policy is Local: what holds on nodes without an endpoint."""
+        nobody = self._balance(port, _local_name(port), ())
+        if port.service.internal_traffic_policy == "Local":
+            rendered.flows.extend(internal_flows(port, nobody))
+        if port.service.external_traffic_policy == "Local":
+            for frontend in frontends:
+                rendered.flows.extend(external_flows(port, frontend, nobody, from_outside=True))
+
+    def _add_local(self, rendered: Rendered, port: PortEndpoints, node: Node) -> None:
+        """Where a traffic policy is Local: the node's own endpoints."""
         balance = self._local_balance(port, node)
-        frontends = list(external_frontends(port))
-        for frontend in frontends:
-            rendered.flows.extend(external_flows(port, frontend, balance, from_outside=True))
-        if frontends:
-            _add_balances(rendered, [balance])
+        if not balance.endpoints:
+            return
+        flows = internal_flows(port, balance) if port.service.internal_traffic_policy == "Local" else []
+        if port.service.external_traffic_policy == "Local":
+            for frontend in external_frontends(port):
+                flows += external_flows(port, frontend, balance, from_outside=True)
+        if flows:
+            rendered.flows.extend(flows + balance.affinity_flows())
+            rendered.groups.extend(balance.groups())
+
+    def _add_stand_in(self, flows: list[Flow], port: PortEndpoints, stand_in: Frontend, node: Node) -> None:
+        """What the host's own packets to a frontend get, by the address that stands for the node's; the groups are there for the others."""
+        cluster = self._cluster_balance(port, node)
+        flows.extend(external_flows(port, stand_in, cluster))
+        if stand_in.guarded:
+            flows.append(guard_flow(port, stand_in, cluster))
+        if port.service.external_traffic_policy == "Local":
+            flows.extend(external_flows(port, stand_in, self._local_balance(port, node), from_outside=True))
 
     def _cluster_balance(self, port: PortEndpoints, node: Optional[Node]) -> Balance:
         return self._balance(port, _name(port), usable(port.endpoints) if node is None else for_node(port, node))
 
     def _local_balance(self, port: PortEndpoints, node: Node) -> Balance:
-        return self._balance(port, f"{_name(port)} local", usable(local(port.endpoints, node.name)))
+        return self._balance(port, _local_name(port), usable(local(port.endpoints, node.name)), is_local=True)
 
-    def _balance(self, port: PortEndpoints, name: str, endpoints: tuple[Endpoint, ...]) -> Balance:
+    def _balance(self, port: PortEndpoints, name: str, endpoints: tuple[Endpoint, ...], is_local: bool = False) -> Balance:
         service = port.service
         part_ids = [self._group_ids[f"{name} part {index}"] for index in range(group_parts(len(endpoints)))]
         return Balance(name, f"Service {service.key} {port.port.port}/{port.port.protocol}", service.key, ip_family(port.version), endpoints,
-                       service.session_affinity_timeout, self._group_ids[name], part_ids, refused=not usable(port.endpoints))
+                       service.session_affinity_timeout, self._group_ids[name], part_ids, not usable(port.endpoints), is_local)
 
 
 def _bare_addresses(nodes: Iterable[Node]) -> frozenset[str]:
@@ -192,7 +218,5 @@ def _name(port: PortEndpoints) -> str:
     return f"{port.service.key} {port.port.port}/{port.port.protocol}/v{port.version}"
 
 
-def _add_balances(rendered: Rendered, balances: Iterable[Balance]) -> None:
-    for balance in balances:
-        rendered.groups.extend(balance.groups())
-        rendered.flows.extend(balance.affinity_flows())
+def _local_name(port: PortEndpoints) -> str:
+    return f"{_name(port)} local"

@@ -176,6 +176,9 @@ class ServiceNode(PodNode):
         """Of `ask`, how often each pod, or error."""
         return Counter(line.split()[0] for line in self.ask(*arguments, **options))
 
+    def __enter__(self) -> ServiceNode:
+        return self
+
     def close(self) -> None:
         for server in self._servers:
             server.kill()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 from service.service_node import CLIENT, CLUSTER_IPS, ServiceNode, service, site
@@ -23,7 +23,7 @@ def node() -> Iterator[ServiceNode]:
         yield running
 
 
-def affine(seconds: int = 600, **fields: object) -> Service:
+def affine(seconds: int = 600, **fields: Any) -> Service:
     return service(**{"type": "NodePort", "ports": PORTS, "session_affinity": "ClientIP", "session_affinity_timeout": seconds, **fields})
 
 
@@ -31,8 +31,8 @@ def learned(node: ServiceNode) -> list[str]:
     return [line for line in node.ovs.ofctl("--names", "dump-flows", "br-sluice", f"table={AFFINITY}").splitlines() if "reg5=" in line]
 
 
-def numbers(node: ServiceNode, place: str, family: int, **options: object) -> set[int]:
-    return {int(name.rpartition("-")[2]) for name in node.reached(place, CLUSTER_IPS[family], **options)}  # type: ignore[arg-type]
+def numbers(node: ServiceNode, place: str, family: int, **options: Any) -> set[int]:
+    return {int(name.rpartition("-")[2]) for name in node.reached(place, CLUSTER_IPS[family], **options)}
 
 
 @both_families

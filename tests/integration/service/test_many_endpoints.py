@@ -6,7 +6,7 @@ import re
 import sys
 from collections import Counter
 from dataclasses import replace
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 from pod_node import PodNode
@@ -31,7 +31,7 @@ for port in range(first, first + count):
 CONNECTION = re.compile(r"udp,orig=\(src=[^,]+,dst=([^,]+),sport=\d+,dport=53\),reply=\(src=([^,]+),dst=[^,]+,sport=5353")
 
 
-def state(count: int, **fields: object) -> ClusterState:
+def state(count: int, **fields: Any) -> ClusterState:
     """A Service with so many endpoints in each family; none of them is on a node."""
     labels = {SERVICE_LABEL: "default/web".rpartition("/")[2]}
     slices = {}
@@ -88,7 +88,7 @@ def test_five_thousand_endpoints(node: PodNode) -> None:
 
 def test_one_endpoint_less_moves_no_other(node: PodNode) -> None:
     """By session affinity's group: clients that are not remembered still meet the endpoint of before."""
-    affine = {"session_affinity": "ClientIP", "session_affinity_timeout": 600}
+    affine: dict[str, Any] = {"session_affinity": "ClientIP", "session_affinity_timeout": 600}
     node.apply(state(1200, **affine))
     (before,) = chosen(node, CLUSTER_IPS[0], 5)
     node.apply(state(1199, **affine))

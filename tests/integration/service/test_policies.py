@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 from service.service_node import CLIENT, CLUSTER_IPS, ServiceNode, service, site
@@ -26,7 +26,7 @@ def node() -> Iterator[ServiceNode]:
         yield running
 
 
-def balanced(**fields: object) -> Service:
+def balanced(**fields: Any) -> Service:
     return service(**{"type": "LoadBalancer", "ports": PORTS, "load_balancer_ingress": BALANCED, **fields})
 
 
