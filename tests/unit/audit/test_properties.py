@@ -15,7 +15,7 @@ from sluice.intent.kinds import LabelSelector, NetworkPolicy, NetworkPolicyRule
 from sluice.intent.kinds.antrea import AntreaAppliedTo, AntreaPolicy, AntreaRule
 from sluice.intent.state import ClusterState
 
-few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 EVERY_POD = (AntreaAppliedTo(namespace_selector=LabelSelector()),)
 ORDER = {"drop": 0, "reject": 0, "mixed": 1, "allow": 2}
 
