@@ -11,7 +11,6 @@ import struct
 import zlib
 from itertools import accumulate
 
-from .. import __version__
 from .openflow.groups import decode_group_descs, encode_group_desc
 from .openflow.messages import add_flow
 from .openflow.meters import decode_meter_descs, encode_meter_desc
@@ -64,7 +63,7 @@ class KeptEncoding:
         self._path = path
         self._tables = tables
         self._owner = owner
-        self._identity = f"sluice {__version__} encoding {ENCODING} for {owner} tables {sorted(tables.items())}".encode()
+        self._identity = f"sluice encoding {ENCODING} for {owner} tables {sorted(tables.items())}".encode()
         self._kept = self._read()
         self._unsaved: Optional[tuple[tuple[bytes, bytes, bytes], Program]] = None
 
