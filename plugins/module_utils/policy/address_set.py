@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-from typing import Iterable, Sequence
+from typing import Sequence
 
 from ..intent.state import Pod
 from ..pipeline.build import V4, Family, family
@@ -20,7 +20,7 @@ class AddressSet:
         self.pods = tuple(pods)
         self.blocks = tuple(blocks)
         self._matches: dict[tuple[str, tuple[int, ...]], tuple[Match, ...]] = {}
-        self._local_matches: dict[tuple[str, str, tuple[int, ...]], tuple[Match, ...]] = {}
+        self._matches_by_node: dict[tuple[str, tuple[int, ...]], dict[str, list[Match]]] = {}
 
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, AddressSet) and self.pods == other.pods and self.blocks == other.blocks)
@@ -32,35 +32,30 @@ class AddressSet:
         """The IP versions of which there is an address."""
         return frozenset({family(address).version for pod in self.pods for address in pod.ips} | {family(block).version for block in self.blocks})
 
-    @cached_property
-    def pods_by_node(self) -> dict[str, list[Pod]]:
-        """Its pods on each node that has one."""
-        pods: dict[str, list[Pod]] = {}
-        for pod in self.pods:
-            pods.setdefault(pod.node, []).append(pod)
-        return pods
-
     def matches(self, end: str, versions: tuple[int, ...]) -> tuple[Match, ...]:
         """One match for each address of these IP versions, as the packet's ``end``. The same tuple each time."""
         key = end, versions
         found = self._matches.get(key)
         if found is None:
+            pods = [match for pod in self.pods for match in pod_matches(pod, end, versions)]
             blocks = [_block_match(block, end) for block in self.blocks if family(block).version in versions]
-            found = self._matches[key] = tuple(dict.fromkeys([*pod_matches(self.pods, end, versions), *blocks]))
+            found = self._matches[key] = tuple(dict.fromkeys([*pods, *blocks]))
         return found
 
-    def local_matches(self, node: str, end: str, versions: tuple[int, ...]) -> tuple[Match, ...]:
-        """Like `matches`, of the pods on ``node`` alone."""
-        key = node, end, versions
-        found = self._local_matches.get(key)
+    def matches_by_node(self, end: str, versions: tuple[int, ...]) -> dict[str, list[Match]]:
+        """Like `matches`, of its pods alone, by the node that they are on."""
+        key = end, versions
+        found = self._matches_by_node.get(key)
         if found is None:
-            found = self._local_matches[key] = tuple(pod_matches(self.pods_by_node[node], end, versions))
+            found = self._matches_by_node[key] = {}
+            for pod in self.pods:
+                found.setdefault(pod.node, []).extend(pod_matches(pod, end, versions))
         return found
 
 
-def pod_matches(pods: Iterable[Pod], end: str, versions: tuple[int, ...]) -> list[Match]:
-    """One match for each address of some pods."""
-    return [_address_match(address, end) for pod in pods for address in pod.ips if family(address).version in versions]
+def pod_matches(pod: Pod, end: str, versions: tuple[int, ...]) -> list[Match]:
+    """One match for each address of a pod."""
+    return [_address_match(address, end) for address in pod.ips if (6 if ":" in address else 4) in versions]
 
 
 @lru_cache(maxsize=65536)

@@ -30,7 +30,7 @@ class ClauseFlows:
         by_set: dict[int, tuple[Sequence[Match], list[str]]] = {}
         by_match: dict[Match, list[str]] = {}
         for part in parts:
-            for match in part.subjects(node):
+            for match in part.subjects[node]:
                 by_match.setdefault(match, []).append(part.subject_action)
             for matches, action in part.clauses:
                 known = by_set.get(id(matches))

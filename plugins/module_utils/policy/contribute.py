@@ -73,7 +73,7 @@ def _rule_flows(model: PolicyModel, table: str, node: str) -> list[Flow]:
             conditional.setdefault(part.priority, []).append(part)
             flows += part.verdict
             continue
-        for match in part.subjects(node):
+        for match in part.subjects[node]:
             if (part.priority, match) not in judged:
                 judged.add((part.priority, match))
                 flows += verdict_flows(part.rule, part.priority, match)

@@ -116,7 +116,7 @@ class PolicyModel:
         touched = set(self.state.nodes) if previous is None else set()
         if previous is not None:
             for placed in _differences(previous._placed, self._placed):
-                touched.update(placed.nodes)
+                touched.update(placed.subjects)
             for resolved in _differences(previous._resolved, self._resolved):
                 touched.update(isolated.pod.node for isolated in resolved.isolated)
         return touched
@@ -124,7 +124,7 @@ class PolicyModel:
     def _sort_by_node(self, previous: Optional[PolicyModel]) -> dict[str, dict[str, list[PlacedPart]]]:
         found = {node: tables for node, tables in previous._by_node.items() if node not in self._touched} if previous else {}
         for placed in self._placed.values():
-            for node in self._touched.intersection(placed.nodes) if previous else placed.nodes:
+            for node in self._touched.intersection(placed.subjects) if previous else placed.subjects:
                 found.setdefault(node, {}).setdefault(placed.rule.table, []).append(placed)
         return found
 

@@ -23,28 +23,21 @@ class PlacedPart:
         self.priority = priority
         self.number = number
         """The id of its conjunction."""
-        self._subject_end, peer_end = (SOURCE, DESTINATION) if rule.direction == EGRESS else (DESTINATION, SOURCE)
-        self._versions = part.versions
+        subject_end, peer_end = (SOURCE, DESTINATION) if rule.direction == EGRESS else (DESTINATION, SOURCE)
+        versions = part.versions
         sides: list[Sequence[Match]] = []
         if part.peers is not None:
-            sides.append(part.peers.matches(peer_end, self._versions))
+            sides.append(part.peers.matches(peer_end, versions))
         if part.traffic is not None:
-            sides.append(traffic_matches(part.traffic, self._versions))
+            sides.append(traffic_matches(part.traffic, versions))
         self.unconditional = not sides
         """Whether it is about everything to or from its subjects: one clause is no conjunction."""
+        self.subjects = part.subjects.matches_by_node(subject_end, versions)
+        """The matches for its subjects by node."""
         self.subject_action = f"conjunction({number},1/{len(sides) + 1})"
         """The action of the clause of its subjects."""
         self.clauses = tuple((side, f"conjunction({number},{position}/{len(sides) + 1})") for position, side in enumerate(sides, 2))
         """The matches and the action of each other clause, the same on all nodes."""
-
-    @property
-    def nodes(self) -> Sequence[str]:
-        """Those that have a subject."""
-        return tuple(self.part.subjects.pods_by_node)
-
-    def subjects(self, node: str) -> tuple[Match, ...]:
-        """The matches for its subjects on a node."""
-        return self.part.subjects.local_matches(node, self._subject_end, self._versions)
 
     @cached_property
     def verdict(self) -> tuple[Flow, ...]:

@@ -90,10 +90,6 @@ class Isolated:
     direction: str
     log: bool
 
-    @property
-    def table(self) -> str:
-        return f"{self.direction}_{POLICY}"
-
     @cached_property
     def name(self) -> str:
         """How flows, logs and statistics name it; the policies that isolate it together are not told apart."""

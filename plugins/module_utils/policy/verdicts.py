@@ -49,12 +49,13 @@ def verdict_flows(rule: Rule, priority: int, condition: Match) -> Iterator[Flow]
 
 def isolation_flows(isolated: Isolated) -> Iterator[Flow]:
     """The flows that drop what no NetworkPolicy has allowed an isolated pod."""
-    for match in pod_matches([isolated.pod], SOURCE if isolated.direction == EGRESS else DESTINATION, (4, 6)):
+    table, end = (EGRESS_POLICY, SOURCE) if isolated.direction == EGRESS else (INGRESS_POLICY, DESTINATION)
+    for match in pod_matches(isolated.pod, end, (4, 6)):
         if isolated.log:
-            yield Flow(isolated.table, PRIORITY_ISOLATION, (*match, bit_is(REPLY, False)), _copy(LOG), isolated.cookie)
-            yield Flow(isolated.table, PRIORITY_ISOLATION, (*match, bit_is(REPLY, True)), (), isolated.cookie)
+            yield Flow(table, PRIORITY_ISOLATION, (*match, bit_is(REPLY, False)), _copy(LOG), isolated.cookie)
+            yield Flow(table, PRIORITY_ISOLATION, (*match, bit_is(REPLY, True)), (), isolated.cookie)
         else:
-            yield Flow(isolated.table, PRIORITY_ISOLATION, match, (), isolated.cookie)
+            yield Flow(table, PRIORITY_ISOLATION, match, (), isolated.cookie)
 
 
 def _copy(what: int) -> tuple[str, ...]:
