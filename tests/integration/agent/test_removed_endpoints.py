@@ -59,7 +59,9 @@ def test_clients_of_a_removed_endpoint_get_another_and_others_stay(net: AgentNet
 
     for pod in ("server", "other"):
         net.serve(pod, SERVER.replace("{name}", pod))
-    assert module("flows", options(["server"]))["conntrack_removed"] == 0
+    first = module("flows", options(["server"]))
+    assert not first["failed"], first["msg"]
+    assert first["conntrack_removed"] == 0
     moved = [net.run_later("client", CLIENT, vip) for _number in range(3)]
     assert [ask(client) for client in moved] == ["server"] * 3
     assert module("flows", options(["server", "other"]))["conntrack_removed"] == 0
