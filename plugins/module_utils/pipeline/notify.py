@@ -16,7 +16,7 @@ METERS = (
 )
 
 COPY_LENGTH = 128
-"""Bytes of the packet: all its headers, and what an ICMP error has to quote."""
+"""Bytes of the packet that are asked for: all its headers, and what an ICMP error has to quote. Open vSwitch 3.1 gives more."""
 
 
 def notify(what: int, meter: int) -> str:
