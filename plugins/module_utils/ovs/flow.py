@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import Iterable, NamedTuple
 
 from ..errors import InputError, Problem, SluiceError
@@ -15,17 +16,11 @@ FLAGS = ("send_flow_rem", "no_packet_counts", "no_byte_counts")
 # What dump-flows prints about a flow's life; not part of the flow, so that a dump can be given as input.
 _STATISTICS = frozenset(("duration", "n_packets", "n_bytes", "idle_age", "hard_age"))
 _UNSIGNED = {"cookie": 64, "priority": 16, "idle_timeout": 16, "hard_timeout": 16, "importance": 16}
-_SEPARATORS = ", \t\r\n"
+_STRUCTURE = re.compile(r"[(), \t\r\n]")
 _NEEDLESS_SPACE = re.compile(r"(?<=[(,])\s+|\s+(?=[,)])")
 
 
-class Flow(NamedTuple):
-    """A flow; ``match`` and ``actions`` are tokens such as ``in_port=5`` and ``goto_table:route``.
-
-    ``table`` is a table's name or its decimal number. No actions, or the one token ``drop``, drop the packet.
-    Timeouts are in seconds, 0 is never.
-    """
-
+class _Fields(NamedTuple):
     table: str
     priority: int
     match: tuple[str, ...]
@@ -36,8 +31,22 @@ class Flow(NamedTuple):
     importance: int = 0
     flags: tuple[str, ...] = ()
 
-    def __str__(self) -> str:
+
+class Flow(_Fields):
+    """A flow; ``match`` and ``actions`` are tokens such as ``in_port=5`` and ``goto_table:route``.
+
+    ``table`` is a table's name or its decimal number. No actions, or the one token ``drop``, drop the packet.
+    Timeouts are in seconds, 0 is never.
+    """
+
+    # Kept, as the same flow is on many nodes.
+    @cached_property
+    def text(self) -> str:
+        """The flow as `render_flow` writes it."""
         return render_flow(self)
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def render_flow(flow: Flow) -> str:
@@ -118,14 +127,16 @@ def split_tokens(text: str) -> tuple[str, ...]:
     tokens = []
     depth = 0
     start = 0
-    for position, character in enumerate(text):
+    for found in _STRUCTURE.finditer(text):
+        character = found[0]
         if character == "(":
             depth += 1
         elif character == ")":
             depth -= 1
             if depth < 0:
                 raise SluiceError(f"a ')' without its '(' in '{text.strip()}'")
-        elif not depth and character in _SEPARATORS:
+        elif not depth:
+            position = found.start()
             if start < position:
                 tokens.append(text[start:position])
             start = position + 1
@@ -133,7 +144,7 @@ def split_tokens(text: str) -> tuple[str, ...]:
         raise SluiceError(f"a '(' without its ')' in '{text.strip()}'")
     if start < len(text):
         tokens.append(text[start:])
-    return tuple(_normalise(token) if "(" in token else token for token in tokens)
+    return tuple([_normalise(token) if "(" in token and len(token.split(None, 1)) > 1 else token for token in tokens])
 
 
 def _normalise(token: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from flows.flow_bridge import FlowBridge
@@ -14,7 +15,9 @@ from sluice.errors import InputError, SluiceError
 from sluice.ovs.encode import encode_program
 from sluice.ovs.flow_apply import apply_program, plan_lines
 from sluice.ovs.flow_info import read_bridge
+from sluice.ovs.kept import KeptEncoding
 from sluice.ovs.openflow.connection import Connection, socket_address
+from sluice.ovs.openflow.messages import commit
 from sluice.ovs.program import Owner, Program
 
 TABLES = {0: "classify", 10: "route", 20: "output"}
@@ -163,6 +166,93 @@ def test_ten_thousand_flows(bridge: FlowBridge) -> None:
     assert bridge.apply(bridge.dump()[:9_000]).count("removed") == 1_000
     info = read_bridge(bridge.address, {}, Owner())
     assert encode_program(info.flows, None, None, {}).flows == bridge.flows()
+
+
+def services(count: int, endpoints: int) -> tuple[list[str], list[str]]:
+    """Flows and groups of Services."""
+    flows = [f"priority={number},tcp,nw_dst=172.16.{number >> 8}.{number & 255} actions=group:{number + 1}" for number in range(count)]
+    groups = [f"group_id={number + 1},type=select,selection_method=hash,fields(ip_src)," + ",".join(
+        f"bucket=actions=ct(commit,zone=0x51c3,nat(dst=10.{number & 255}.{number >> 8 << 4 | endpoint >> 8}.{endpoint & 255}:80),exec(set_field:{number + 1}->ct_mark),table=20)"
+        for endpoint in range(endpoints)) for number in range(count)]
+    return flows, groups
+
+
+def test_the_largest_group_and_no_larger_one(bridge: FlowBridge) -> None:
+    """A group near the 64 KiB of a message is added, read back and modified; one bucket more is refused before anything is sent."""
+    flows, groups = services(1, 818)
+    assert bridge.apply(flows, groups).count("added") == 2
+    assert 65_300 < len(bridge.groups()[1][1]) < 65_511
+    assert not bridge.apply(flows, groups).changed
+    assert bridge.apply(flows, [groups[0].replace(":80)", ":81)")]).count("modified") == 1
+    before = bridge.groups()
+    with pytest.raises(InputError, match=r"group 1 has 819 buckets, whose actions do not fit into an OpenFlow message"):
+        bridge.apply(*services(1, 819))
+    assert bridge.groups() == before
+
+
+def test_the_largest_flow_and_no_larger_one(bridge: FlowBridge) -> None:
+    ports = [f"output:{port}" for port in range(1, 4090)]
+    lines = [f"priority={priority} actions={','.join(ports[:-1])}" for priority in range(20)]
+    assert bridge.apply(lines).count("added") == 20
+    assert not bridge.apply(lines).changed
+    with pytest.raises(InputError, match="the flow does not fit into an OpenFlow message"):
+        bridge.apply([f"actions={','.join(ports)}"])
+
+
+def test_services_in_one_bundle(bridge: FlowBridge) -> None:
+    flows, groups = services(200, 100)
+    assert bridge.apply(flows, groups).count("added") == 400
+    assert not bridge.apply(flows, groups).changed
+    groups[7] = groups[7].replace("nat(dst=10.7.0.5:80)", "nat(dst=10.7.0.6:80)")
+    assert bridge.apply(flows, groups).count("modified") == 1
+    assert bridge.apply(flows[:-1], groups[:-1]).count("removed") == 2
+
+
+def test_what_was_kept_is_applied_like_the_text(bridge: FlowBridge, tmp_path: Path) -> None:
+    """Fresh, after a restart, with an error that has to name its flow, and with one line changed."""
+    flows, groups = services(300, 2)
+    bad = [*flows[:150], "priority=7,arp actions=group:9999", *flows[150:]]
+    def program(lines: list[str]) -> Program:
+        encoding = KeptEncoding(str(tmp_path / f"{len(lines)}"), {}, Owner())
+        encoding.encode("\n".join(lines), "\n".join(groups))
+        encoding.save()
+        return KeptEncoding(str(tmp_path / f"{len(lines)}"), {}, Owner()).encode("\n".join(lines), "\n".join(groups))
+
+    assert program(bad).messages
+    with pytest.raises(SluiceError, match=r"refused 1 of the changes, so nothing was changed:\n  .*priority=7,arp actions=group:9999: .*does not exist"):
+        apply_program(bridge.address, program(bad), {})
+    assert bridge.dump() == []
+    assert apply_program(bridge.address, program(flows), {}).count("added") == 600
+    assert bridge.flows() == encode_program(flows, None, None, {}).flows
+    bridge.ovs.ofctl("--strict", "del-flows", "br0", "priority=5,tcp,nw_dst=172.16.0.5")
+    assert apply_program(bridge.address, program(flows), {}).count("added") == 1
+    changed = [flows[0].replace(" actions", ",tp_dst=80 actions"), *flows[1:]]
+    kept = KeptEncoding(str(tmp_path / "300"), {}, Owner())
+    assert plan_lines(apply_program(bridge.address, kept.encode("\n".join(changed), "\n".join(groups)), {}), {}) == [
+        f"- cookie=0x0, table=0, {flows[0]}", f"+ cookie=0x0, table=0, {changed[0]}"]
+
+
+def test_a_program_whose_flows_are_all_replaced(bridge: FlowBridge) -> None:
+    lines = [f"cookie={{}},priority={number},ip actions=drop" for number in range(500)]
+    bridge.apply([line.format(1) for line in lines])
+    assert bridge.apply([line.format(2) for line in lines]).count("modified") == 500
+    assert bridge.apply([line.replace("ip", "arp").format(2) for line in lines]).count("removed") == 500
+
+
+def test_a_change_that_does_not_stay_is_an_error(bridge: FlowBridge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The read-back check, for few changes and for many: another program undoes them before they are looked at."""
+    def undone(connection: Connection, messages: bytes) -> list[tuple[int, bytes]]:
+        errors = commit(connection, messages)
+        bridge.ovs.ofctl("del-flows", "br0")
+        bridge.ovs.ofctl("add-flow", "br0", "cookie=7,priority=1,arp actions=NORMAL")
+        return errors
+
+    monkeypatch.setattr("sluice.ovs.flow_apply.commit", undone)
+    for count in (3, 300):
+        bridge.ovs.ofctl("del-flows", "br0")
+        with pytest.raises(SluiceError, match=r"does not have them .*\n  \+ cookie=0x0, table=0, priority=0,arp actions=drop") as caught:
+            bridge.apply([f"cookie={number},priority={number},arp actions=drop" for number in range(count)])
+        assert "+ cookie=0x1, table=0, priority=1,arp actions=drop\n  - cookie=0x7, table=0, priority=1,arp actions=NORMAL" in str(caught.value)
 
 
 def test_many_errors_do_not_jam_the_connection(bridge: FlowBridge) -> None:

@@ -9,6 +9,7 @@ from sluice.ovs.encode import encode_program
 from sluice.ovs.flow import parse_flow
 from sluice.ovs.program import Program
 from sluice.ovs.render import Renderer
+from sluice.pipeline import notify
 
 GROUP = "group_id=5,type=select,bucket=output:1"
 METER = "meter=5,kbps,band=type=drop,rate=5"
@@ -29,14 +30,20 @@ GROUPS = [
     "group_id=9,type=select,selection_method=dp_hash,selection_method_param=5,bucket=weight:0,output:3,bucket=output:1",
     "group_id=10,type=all",
     "group_id=11,type=select,bucket=actions=ct(commit,table=3,zone=5,nat(dst=10.0.0.1:80),exec(set_field:0x1/0x1->ct_mark)),"
-    "bucket=weight:7,actions=set_field:0x0a000001->reg3,resubmit(,10)"]
+    "bucket=weight:7,actions=set_field:0x0a000001->reg3,resubmit(,10)",
+    "group_id=12,type=select,selection_method=hash,fields(ip_src),"
+    "bucket=actions=ct(commit,zone=0x51c3,nat(dst=10.0.0.1:80),exec(set_field:0x51c30001->ct_mark),table=20),"
+    "bucket=weight:3,actions=ct(commit,zone=0x51c3,nat(dst=10.0.0.2:8080),exec(set_field:0x51c30001->ct_mark),table=20)",
+    "group_id=13,type=select,selection_method=hash,fields=ipv6_src,"
+    "bucket=actions=ct(commit,zone=0x51c3,nat(dst=[fd00::1]:80),exec(set_field:0x51c30002->ct_mark),table=20)",
+    "group_id=14,type=select,selection_method=hash,fields(ip_src),bucket=actions=load:1->NXM_NX_REG5[],group:6"]
 
-METERS = ["meter=5,kbps,band=type=drop,rate=5", "meter=6,pktps,burst,stats,bands=type=drop,rate=5,burst_size=6",
+METERS = [*notify.METERS, "meter=5,kbps,band=type=drop,rate=5", "meter=6,pktps,burst,stats,bands=type=drop,rate=5,burst_size=6",
           "meter=7 kbps stats bands=type=drop rate=1000 type=drop rate=2000", "meter=8 pktps band=type=drop rate=4294967295"]
 
 # Where Sluice writes the same in another form than ovs-ofctl does.
 OTHER_TEXT = {
-    "ipv6_label": "ovs-ofctl pads it to five digits", "xxreg": "ovs-ofctl writes 0 for 0x0",
+    "=0x0/": "ovs-ofctl writes 0 for 0x0", "ipv6_label": "ovs-ofctl pads it to five digits", "xxreg": "ovs-ofctl writes 0 for 0x0",
     "set_field:oam": "ovs-ofctl writes it as a number",    "53/0xff": "ovs-ofctl writes a masked value as decimal"}
 
 
@@ -67,14 +74,14 @@ def test_flow(shared_bridge: FlowBridge, line: str) -> None:
 @pytest.mark.parametrize("line", GROUPS)
 def test_group(shared_bridge: FlowBridge, line: str) -> None:
     shared_bridge.clear()
-    if "watch_group:6" in line:
+    if "group:6" in line:
         shared_bridge.ovs.ofctl("add-group", "br0", GROUPS[1])
     shared_bridge.ovs.ofctl("add-group", "br0", line)
     theirs = shared_bridge.groups()
     dumped = [row.strip() for row in shared_bridge.ovs.ofctl("dump-groups", "br0").splitlines() if "group_id" in row]
     shared_bridge.ovs.ofctl("del-groups", "br0")
 
-    shared_bridge.apply([], [GROUPS[1], line] if "watch_group:6" in line else [line])
+    shared_bridge.apply([], [GROUPS[1], line] if "group:6" in line else [line])
     assert shared_bridge.groups() == theirs
     program = Program({}, theirs)
     assert sorted(Renderer({}).lines(program)) == sorted(dumped)

@@ -48,6 +48,11 @@ def case_lines(name: str) -> list[str]:
     ("actions=goto_table:route", "actions=goto_table:10"),
     ("table=route actions=drop", "table=10 actions=drop"),
     ("actions=set_tunnel:5", "actions=set_field:0x5->tun_id"),
+    ("actions=ct(zone=0x51c3,table=route)", "actions=ct(table=10,zone=20931)"),
+    ("actions=ct(commit,nat(dst=10.0.0.1:80),exec(set_field:1->ct_mark),zone=5)", "actions=ct(exec(set_field:1->ct_mark),nat(dst=10.0.0.1:80),zone=5,commit)"),
+    ("actions=resubmit(,route)", "actions=resubmit(,10)"),
+    ("actions=learn(table=route,NXM_OF_IP_SRC[],load:1->NXM_NX_REG0[0])", "actions=learn(table=10,NXM_OF_IP_SRC[],load:1->NXM_NX_REG0[0])"),
+    ("actions=clone(ct(table=route))", "actions=clone(ct(table=10))"),
 ])
 def test_same_meaning_same_bytes(one: str, other: str) -> None:
     assert encode(one) == encode(other)
@@ -283,3 +288,30 @@ def test_refuses_groups_with_the_reason(line: str, says: str) -> None:
 def test_refuses_meters_with_the_reason(line: str, says: str) -> None:
     with pytest.raises(InputError, match=re.escape(says)):
         encode_program([], None, [line], {})
+
+
+def test_groups_take_names_of_tables() -> None:
+    named, numbered = (encode_program([], [f"group_id=1,type=select,bucket=actions=ct(commit,nat(dst=10.0.0.1:80),table={table}),"
+                                           f"bucket=actions=resubmit(,{table})"], None, TABLES).groups for table in ("route", "10"))
+    assert named == numbered
+
+
+def test_no_translation_hides_what_is_wrong_around_it() -> None:
+    """What stands around nat(…) is remembered, so it has to be the same whatever was encoded before."""
+    lines = [f"priority={number} actions=ct(commit,nat(dst=10.0.0.{number}),zone={number // 2})" for number in range(6)]
+    assert encode_program(lines, None, None, {}).flows == {desc: None for line in lines for desc in encode(line)}
+    for wrong in ("ct(commit,nat(dst=10.0.0.1),fly)", "ct(commit,nat(dst=10.0.0.1)x)", "ct(commit,nat(dst=10.0.0.1),nat(fly))",
+                  "ct(commit,exec(nat(dst=10.0.0.1)))", "ct(commit,xnat(dst=10.0.0.1))", "ct(commit,nat(dst=10.0.0.1,fly))"):
+        with pytest.raises(InputError):
+            encode_program([*lines, f"actions={wrong}"], None, None, {})
+
+
+@pytest.mark.parametrize(("flows", "groups", "says"), [
+    ([f"actions={','.join(f'output:{port}' for port in range(1, 5000))}"], [], "do not fit into an OpenFlow message"),
+    ([], [f"group_id=1,type=select,{','.join('bucket=actions=ct(commit,nat(dst=10.0.0.1:80))' for _ in range(1500))}"],
+     "group 1 has 1500 buckets, whose actions do not fit into an OpenFlow message, which has at most 65535 bytes; spread them over several groups"),
+    ([], [f"group_id=1,type=all,bucket=actions={','.join(f'output:{port}' for port in range(1, 5000))}"], "the actions of bucket 0 do not fit"),
+])
+def test_refuses_what_no_message_can_carry(flows: list[str], groups: list[str], says: str) -> None:
+    with pytest.raises(InputError, match=re.escape(says)):
+        encode_program(flows, groups, None, {})

@@ -32,7 +32,8 @@ class ActionEncoder:
         self._known: dict[str, tuple[int, bytes]] = {}
         self._encoders: dict[str, Callable[[str], bytes]] = {
             "output": _output, "resubmit": self._resubmit, "set_field": _set_field, "load": _load, "move": _move, "dec_ttl": _dec_ttl,
-            "ct": self._ct, "ct_clear": lambda rest: nx_action(NXAST.CT_CLEAR, bytes(6)), "conjunction": _conjunction,
+            "ct": conntrack.CtEncoder(self.table, self.actions).encode, "ct_clear": lambda rest: nx_action(NXAST.CT_CLEAR, bytes(6)),
+            "conjunction": _conjunction,
             "group": lambda rest: action(OFPAT.GROUP, _number32(rest)), "meter": lambda rest: action(OFPAT.METER, _number32(rest)),
             "learn": self._learn, "push_vlan": _push_vlan, "pop_vlan": lambda rest: action(OFPAT.POP_VLAN, bytes(4)),
             "strip_vlan": lambda rest: action(OFPAT.POP_VLAN, bytes(4)), "controller": _controller, "note": _note, "clone": self._clone,
@@ -132,9 +133,6 @@ class ActionEncoder:
         port = parse_port(port_text) & 0xFFFF if port_text else PORTS["IN_PORT"] & 0xFFFF
         table = self.table(table_text) if table_text else _SAME_TABLE
         return nx_action(NXAST.RESUBMIT_TABLE_CT if tracked else NXAST.RESUBMIT_TABLE, struct.pack("!HB3x", port, table))
-
-    def _ct(self, rest: str) -> bytes:
-        return conntrack.encode_ct(rest, self.table, self.actions)
 
     def _learn(self, rest: str) -> bytes:
         return learn.encode_learn(rest, self.table)

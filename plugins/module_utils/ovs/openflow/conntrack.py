@@ -18,8 +18,36 @@ _HELPERS = {"ftp": 21, "tftp": 69}
 _NAT_FLAGS = {"src": 1, "dst": 2, "persistent": 4, "hash": 8, "random": 16}
 
 
-def encode_ct(rest: str, table_number: Callable[[str], int], encode_actions: Callable[[tuple[str, ...]], bytes]) -> bytes:
-    """``rest`` is what stands in the parentheses. Raises SluiceError for what is not an argument of ct."""
+class CtEncoder:
+    """Encodes ``ct(…)``. Remembers all but the translation, since the endpoints of a Service differ in nothing else."""
+
+    def __init__(self, table_number: Callable[[str], int], encode_actions: Callable[[tuple[str, ...]], bytes]) -> None:
+        self._table_number = table_number
+        self._encode_actions = encode_actions
+        self._known: dict[str, tuple[bytes, bytes, bytes]] = {}
+
+    def encode(self, rest: str) -> bytes:
+        """The action; ``rest`` is what stands in the parentheses. Raises SluiceError for what is not an argument of ct."""
+        others, nat = _cut_nat(rest)
+        if others not in self._known:
+            self._known[others] = _encode_arguments(others, self._table_number, self._encode_actions)
+        fixed, plain_nat, executed = self._known[others]
+        # Whichever came first: their order means nothing.
+        return nx_action(NXAST.CT, fixed + (plain_nat if nat is None else _encode_nat(nat)) + executed)
+
+
+def _cut_nat(rest: str) -> tuple[str, Optional[str]]:
+    """The arguments without ``nat(…)``, and what stands in its parentheses. All and None if it is not there just once, plain to see."""
+    before, _nat, tail = rest.partition(",nat(")
+    inside, end, after = tail.partition(")")
+    if not end or after[:1] not in ("", ",") or before.count("(") != before.count(")") or "nat" in before or "nat" in after:
+        return rest, None
+    return before + after, inside
+
+
+def _encode_arguments(rest: str, table_number: Callable[[str], int],
+                      encode_actions: Callable[[tuple[str, ...]], bytes]) -> tuple[bytes, bytes, bytes]:
+    """What has a fixed length, the bytes of ``nat`` and those of ``exec``."""
     flags, table, zone_source, zone, helper = 0, _NO_TABLE, 0, 0, 0
     nat = b""
     executed = b""
@@ -49,8 +77,7 @@ def encode_ct(rest: str, table_number: Callable[[str], int], encode_actions: Cal
             raise SluiceError(f"'{part}' is not an argument of ct")
     if flags == _FORCE:
         raise SluiceError("'force' needs 'commit'")
-    # Open vSwitch keeps nat before what exec sets, whichever came first.
-    return nx_action(NXAST.CT, struct.pack("!HIHB3xH", flags, zone_source, zone, table, helper) + nat + executed)
+    return struct.pack("!HIHB3xH", flags, zone_source, zone, table, helper), nat, executed
 
 
 def decode_ct(body: bytes, table_name: Callable[[int], str], decode_actions: Callable[[bytes], tuple[str, ...]]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 
 _ALL_BUCKETS = 0xFFFFFFFF
+GROUP_MOD_HEADER = 16
+"""Bytes before the buckets in a GROUP_MOD's body."""
 _DESC = struct.Struct("!HBxIH6x")
 
 # A group without its id: type, and the bytes of its buckets and properties, which is all that two groups can differ in.

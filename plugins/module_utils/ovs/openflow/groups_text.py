@@ -10,8 +10,8 @@ from ..flow import split_tokens
 from .actions import ActionEncoder
 from .actions_text import ActionDecoder
 from .fields import BY_HEADER, Field, field_named
-from .groups import Group, encode_group_mod
-from .messages import GROUP_ADD, MAX_BODY
+from .groups import GROUP_MOD_HEADER, Group
+from .messages import MAX_BODY
 from .values import format_port, format_value, parse_number, parse_port, parse_value
 from .wire import pad8
 
@@ -63,9 +63,9 @@ def parse_group(text: str, encoder: ActionEncoder) -> tuple[int, Group]:
         body = struct.pack("!II4x16sQ", _NETRONOME, _SELECTION_METHOD, method.encode(), parameter) + fields
         properties = pad8(struct.pack("!HH", _EXPERIMENTER, 4 + len(body)) + body)
     group = (kind, _encode_buckets(buckets, kind, encoder), properties)
-    if len(encode_group_mod(GROUP_ADD, identifier, group)) > MAX_BODY:
-        raise SluiceError(f"group {identifier} has {len(buckets)} buckets, whose actions do not fit into an OpenFlow message of at most 65535 bytes; "
-                          "spread them over several groups")
+    if GROUP_MOD_HEADER + len(group[1]) + len(properties) > MAX_BODY:
+        raise SluiceError(f"group {identifier} has {len(buckets)} buckets, whose actions do not fit into an OpenFlow message, which has at most "
+                          "65535 bytes; spread them over several groups")
     return identifier, group
 
 
@@ -77,7 +77,7 @@ def format_group(identifier: int, group: Group, decoder: ActionDecoder) -> str:
         method, parameter, fields = _decode_selection(properties)
         parts.append(f"selection_method={method}")
         parts += [f"selection_method_param={parameter}"] if parameter else []
-        parts += [f"fields({','.join(fields)})"] if fields else []
+        parts += [f"fields={fields[0]}" if len(fields) == 1 else f"fields({','.join(fields)})"] if fields else []
     position = 0
     while position + 8 <= len(buckets):
         length, actions_length, bucket = struct.unpack_from("!HHI", buckets, position)

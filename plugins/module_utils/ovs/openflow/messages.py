@@ -12,6 +12,9 @@ ADD, DELETE_STRICT = 0, 4
 FLAG_BITS = {"send_flow_rem": 1, "no_packet_counts": 8, "no_byte_counts": 16}
 #: The longest body of a message that fits into a bundle's message.
 MAX_BODY = 0xFFFF - 16 - 8
+_MAX_LENGTH, _MULTIPART_HEADER = 0xFFFF, 16
+# What Open vSwitch adds to a description is 52 bytes, padded.
+_STATISTICS = 56
 GROUP_ADD, GROUP_MODIFY, GROUP_DELETE = 0, 1, 2
 METER_ADD, METER_MODIFY, METER_DELETE = 0, 1, 2
 FLOW_DESC, GROUP_DESC, METER_DESC = 1, 7, 10
@@ -65,8 +68,8 @@ def flow_parts(desc: bytes) -> tuple[int, int, bytes, bytes, bytes, bytes]:
 
 
 def is_too_long(desc: bytes) -> bool:
-    """Whether no message can carry the flow."""
-    return len(desc) > MAX_BODY - 20  # the message has 20 bytes that the description has not
+    """Whether no message can carry the flow. The one in which the switch describes it is the longest: it has statistics, too."""
+    return len(desc) > _MAX_LENGTH - _MULTIPART_HEADER - 4 - _STATISTICS
 
 
 def add_flow(desc: bytes, xid: int) -> bytes:
