@@ -12,6 +12,7 @@ from sluice.intent.state import ClusterState
 from sluice.ovs.encode import encode_program
 from sluice.ovs.flow_apply import apply_program
 from sluice.ovs.program import Owner
+from sluice.ovs.unixctl import Control
 from sluice.pipeline.cookie import OWNER_MASK, OWNER_PROGRAM
 from sluice.pipeline.stable_id import stable_id
 from sluice.pipeline.tables import ALLOWED, CLASSIFY, FLOW_TABLES, POLICY_EXEMPT, REPLY
@@ -62,8 +63,9 @@ def read_row(line: str) -> Row:
 class Judge:
     """One bridge a node, with the policy tables alone: a packet enters them in its connection's direction, and leaves them if it is allowed."""
 
-    def __init__(self, ovs: OvsSandbox, nodes: Sequence[str]) -> None:
+    def __init__(self, ovs: OvsSandbox, control: Control, nodes: Sequence[str]) -> None:
         self.ovs = ovs
+        self.control = control
         for node in nodes:
             ovs.vsctl("add-br", node, "--", "set", "bridge", node, "datapath_type=dummy", "fail_mode=secure")
 
@@ -102,7 +104,7 @@ class Judge:
         return last
 
     def _trace(self, node: str, packet: str) -> Verdict:
-        text = self.ovs.appctl("ofproto/trace", node, packet)
+        text = self.control.run("ofproto/trace", node, packet)
         steps = [(int(table), int(priority), cookie) for table, priority, cookie in _STEP.findall(text)]
         decided = [self.rules[cookie] for _table, priority, cookie in steps if priority and cookie in self.rules]
         copies = re.findall(r"controller\(.*userdata=(\d\d)", text)

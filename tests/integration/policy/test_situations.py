@@ -14,6 +14,7 @@ from policy.judge import ANSWERS, Judge, Row, read_row
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from policy_states import policy_state
+from sluice.ovs.unixctl import Control
 
 HERE = Path(__file__).parent
 CLUSTER: dict[str, Any] = yaml.safe_load((HERE / "cluster.yml").read_text())
@@ -23,8 +24,8 @@ SITUATIONS = sorted((HERE / "situations").glob("*.yml"))
 @pytest.fixture(scope="module")
 def judge() -> Iterator[Judge]:
     """Bridges for all situations."""
-    with OvsSandbox() as sandbox:
-        yield Judge(sandbox, list(CLUSTER["nodes"]))
+    with OvsSandbox() as sandbox, Control(str(sandbox.directory)) as control:
+        yield Judge(sandbox, control, list(CLUSTER["nodes"]))
 
 
 @pytest.mark.parametrize("path", SITUATIONS, ids=lambda path: path.stem)
@@ -48,3 +49,22 @@ def disagreements(judge: Judge, row: Row, version: int) -> Iterator[str]:
         reply = judge.established(row, version, reply=True)
         if (reply.verdict, reply.rule) != ("allow" if row.verdict == "allow" else "drop", first.rule) or reply.copies:
             yield f"{row} (IPv{version}), reply: {reply}, but the first: {first}"
+
+
+def test_the_agent_gets_copies_of_what_is_logged_or_refused(judge: Judge) -> None:
+    def policy(**rule: object) -> dict[str, Any]:
+        spec = {"priority": 5, "appliedTo": [{"podSelector": {"matchLabels": {"app": "db"}}}], "ingress": [{"name": "rule", **rule}]}
+        return {"apiVersion": "crd.antrea.io/v1beta1", "kind": "ClusterNetworkPolicy", "metadata": {"name": "one"}, "spec": spec}
+
+    row = read_row("shop/web shop/db TCP 80 allow")
+    for rule, first, later in (
+        (policy(action="Allow"), 0, 0),
+        (policy(action="Allow", enableLogging=True), 1, 0),
+        (policy(action="Drop"), 0, 0),
+        (policy(action="Drop", enableLogging=True), 1, 1),
+        (policy(action="Reject"), 1, 1),
+        (policy(action="Reject", enableLogging=True, ports=[{"protocol": "TCP", "port": 80}]), 1, 1),
+    ):
+        judge.load(policy_state([*CLUSTER["objects"], rule], CLUSTER["nodes"]))
+        copies = judge.new(row, 4).copies, judge.established(row, 4, reply=False).copies, judge.established(row, 4, reply=True).copies
+        assert copies == (first, later, 0), rule
