@@ -171,9 +171,12 @@ def test_ten_thousand_flows(bridge: FlowBridge) -> None:
 def services(count: int, endpoints: int) -> tuple[list[str], list[str]]:
     """Flows and groups of Services."""
     flows = [f"priority={number},tcp,nw_dst=172.16.{number >> 8}.{number & 255} actions=group:{number + 1}" for number in range(count)]
-    groups = [f"group_id={number + 1},type=select,selection_method=hash,fields(ip_src)," + ",".join(
-        f"bucket=actions=ct(commit,zone=0x51c3,nat(dst=10.{number & 255}.{number >> 8 << 4 | endpoint >> 8}.{endpoint & 255}:80),exec(set_field:{number + 1}->ct_mark),table=20)"
-        for endpoint in range(endpoints)) for number in range(count)]
+    groups = []
+    for number in range(count):
+        addresses = [f"10.{number & 255}.{number >> 8 << 4 | endpoint >> 8}.{endpoint & 255}" for endpoint in range(endpoints)]
+        buckets = [f"bucket=actions=ct(commit,zone=0x51c3,nat(dst={address}:80),exec(set_field:{number + 1}->ct_mark),table=20)"
+                   for address in addresses]
+        groups.append(f"group_id={number + 1},type=select,selection_method=hash,fields(ip_src),{','.join(buckets)}")
     return flows, groups
 
 
