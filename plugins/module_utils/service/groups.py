@@ -3,8 +3,8 @@
 
 Two ways in which Open vSwitch chooses: ``dp_hash`` looks a hash that the datapath makes up in a table of at most 256 places, so that one
 datapath flow serves many connections; ``hash`` weighs each bucket with the packet's fields, so that a bucket which goes moves no other
-bucket's packets, but each connection needs a datapath flow of its own. Without a word, Open vSwitch takes the former with few places:
-of ten endpoints six would get twice as much as the other four.
+bucket's packets, but each connection needs a datapath flow of its own. Without a word, Open vSwitch takes the former with few places,
+so that of ten endpoints six would get twice as much as the other four, and with a hash that leaves out UDP's ports.
 """
 from __future__ import annotations
 
