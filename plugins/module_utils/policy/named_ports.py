@@ -21,12 +21,12 @@ def split_by_named_ports(part: Part, direction: str, selection: Selection) -> li
         return [part]
     destinations = part.subjects if direction == INGRESS else part.peers
     pods = (selection.all_pods() if destinations is None else destinations).pods
-    by_port: dict[Ports, list[Pod]] = {}
+    by_port: dict[Ports, dict[str, Pod]] = {}
     for one in named:
         for pod in pods:
             found = _resolve(one, pod)
             if found:
-                by_port.setdefault(found, []).append(pod)
+                by_port.setdefault(found, {})[pod.key] = pod
     # Ports that the same pods have stay together; those of all destinations stay with the ports that have numbers.
     together: dict[tuple[str, ...], list[Ports]] = {}
     numbers: list[Traffic] = [one for one in part.traffic if one not in named]
@@ -35,7 +35,7 @@ def split_by_named_ports(part: Part, direction: str, selection: Selection) -> li
         if whole and len(having) == len(pods):
             numbers.append(resolved)
         else:
-            together.setdefault(tuple(pod.key for pod in having), []).append(resolved)
+            together.setdefault(tuple(having), []).append(resolved)
     parts = [part._replace(traffic=tuple(dict.fromkeys(numbers)))] if numbers else []
     for keys, traffic in together.items():
         some = selection.subset(selection.state.pods[key] for key in keys)
@@ -52,7 +52,8 @@ def _resolve(named: Ports, pod: Pod) -> Optional[Ports]:
 
 
 def _part(part: Part, direction: str, some: AddressSet, traffic: Sequence[Ports]) -> Part:
-    name = f"{part.name} {' '.join(f'{one.protocol}/{one.port}' for one in traffic)}"
+    # All of each, as two port names may stand for one number in different pods.
+    name = " ".join([part.name, *("/".join(str(word) for word in one if word is not None) for one in traffic)])
     if direction == INGRESS:
         return part._replace(name=name, subjects=some, traffic=tuple(traffic))
     return part._replace(name=name, peers=some, traffic=tuple(traffic))

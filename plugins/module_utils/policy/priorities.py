@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Iterable
 
+from ..errors import SluiceError
 from .rules import BASELINE, Position
 
 HIGHEST = 65000
@@ -24,9 +25,11 @@ def priorities(positions: Iterable[Position], stage: str) -> dict[Position, int]
     """A priority of its own for every position, falling in their order, from HIGHEST to LOWEST.
 
     Each gets the one that follows from it alone, unless those before have taken it: then the next lower one. So only a crowd
-    (same tier and priority, or more rules than fit between two) depends on other rules.
+    (same tier and priority, or more rules than fit between two) depends on other rules. Raises SluiceError if there are too many.
     """
     ordered = sorted(positions)
+    if len(ordered) > HIGHEST - LOWEST:
+        raise SluiceError(f"{len(ordered)} ordered rules are more than the {HIGHEST - LOWEST} that a switch can tell apart; use fewer or wider rules")
     given: list[int] = []
     for position in ordered:
         wanted = _wanted(position, stage)

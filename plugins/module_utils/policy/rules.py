@@ -68,6 +68,7 @@ class Rule:
 
     @property
     def table(self) -> str:
+        """The name of the table that its flows are in."""
         return f"{self.direction}_{self.stage}"
 
     @cached_property
