@@ -90,6 +90,10 @@ class Judge:
         """What becomes of its later packets, had it been allowed before."""
         return self._judge(row, version, "trk|est|rpl" if reply else "trk|est", reply)
 
+    def untracked(self, row: Row, version: int, reply: bool) -> Verdict:
+        """What becomes of packets that conntrack does not know, such as SCTP's on the userspace datapath."""
+        return self._judge(row, version, "0", reply)
+
     def _judge(self, row: Row, version: int, state: str, reply: bool) -> Verdict:
         """The sender's node judges first, then the receiver's."""
         packet = self._packet(row, version, state, reply)

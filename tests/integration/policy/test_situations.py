@@ -51,6 +51,16 @@ def disagreements(judge: Judge, row: Row, version: int) -> Iterator[str]:
             yield f"{row} (IPv{version}), reply: {reply}, but the first: {first}"
 
 
+def test_what_conntrack_does_not_know_is_judged_all_the_same(judge: Judge) -> None:
+    situation = yaml.safe_load((HERE / "situations" / "ports-ranges-and-protocols.yml").read_text())
+    judge.load(policy_state([*CLUSTER["objects"], *situation["objects"]], CLUSTER["nodes"]))
+    for line in situation["rows"].splitlines():
+        row = read_row(line)
+        if row.protocol == "SCTP":
+            for version, reply in ((4, False), (4, True), (6, False), (6, True)):
+                assert judge.untracked(row, version, reply).verdict == row.verdict
+
+
 def test_the_agent_gets_copies_of_what_is_logged_or_refused(judge: Judge) -> None:
     def policy(**rule: object) -> dict[str, Any]:
         spec = {"priority": 5, "appliedTo": [{"podSelector": {"matchLabels": {"app": "db"}}}], "ingress": [{"name": "rule", **rule}]}
