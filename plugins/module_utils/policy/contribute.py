@@ -25,6 +25,9 @@ from .traffic import Match
 from .verdicts import isolation_flows, verdict_flows
 
 NAME = "policy"
+RULES_TOGETHER = 3000
+"""A flow's actions have at most 64 KiB, and a conjunction 16 bytes. Where a node has more NetworkPolicies' rules than that, which may all have
+a port in common, the clauses of the rest come one priority lower: they only allow, so their order is no matter."""
 STAGES = (POLICY_EXEMPT, EGRESS_ADMIN, EGRESS_POLICY, EGRESS_BASELINE, INGRESS_ADMIN, INGRESS_POLICY, INGRESS_BASELINE, ALLOWED)
 """What no rule has decided in one of them goes on in the next."""
 
@@ -78,5 +81,11 @@ def _rule_flows(model: PolicyModel, table: str, node: str) -> list[Flow]:
                 judged.add((part.priority, match))
                 flows += verdict_flows(part.rule, part.priority, match)
     for priority, parts in conditional.items():
-        flows += model.clauses.flows(table, priority, parts, node)
+        for number, some in enumerate(_portions(parts) if table in (EGRESS_POLICY, INGRESS_POLICY) else [parts]):
+            flows += model.clauses.flows(table, priority - number, some, node)
     return flows
+
+
+def _portions(parts: list[PlacedPart]) -> list[list[PlacedPart]]:
+    """Rules of one priority, in portions whose clauses can be in one flow each."""
+    return [parts[start:start + RULES_TOGETHER] for start in range(0, len(parts), RULES_TOGETHER)]

@@ -51,6 +51,12 @@ def disagreements(judge: Judge, row: Row, version: int) -> Iterator[str]:
             yield f"{row} (IPv{version}), reply: {reply}, but the first: {first}"
 
 
+@pytest.mark.parametrize("name", ["rules-with-clauses-in-common", "named-ports-of-subjects", "overlapping-blocks"])
+def test_it_does_so_with_more_rules_than_fit_into_a_flow(judge: Judge, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("sluice.policy.contribute.RULES_TOGETHER", 1)
+    test_the_switch_judges_as_was_said(judge, HERE / "situations" / f"{name}.yml")
+
+
 def test_what_conntrack_does_not_know_is_judged_all_the_same(judge: Judge) -> None:
     situation = yaml.safe_load((HERE / "situations" / "ports-ranges-and-protocols.yml").read_text())
     judge.load(policy_state([*CLUSTER["objects"], *situation["objects"]], CLUSTER["nodes"]))
