@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any
 
 from ansible import constants
 from ansible.plugins.action import ActionBase
@@ -14,16 +14,12 @@ from ansible_collections.sluice.fabric.plugins.module_utils.compile.inventory im
 from ansible_collections.sluice.fabric.plugins.module_utils.compile.order import beyond_flows, receivers
 from ansible_collections.sluice.fabric.plugins.module_utils.compile.paths import program_paths
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
+from ansible_collections.sluice.fabric.plugins.plugin_utils.hosts import FACTS_VARIABLE, read_hosts
 
-GROUP = "sluice_nodes"
 ARGUMENTS: dict[str, Any] = {
-    "facts_variable": {"type": "str", "default": "node_facts_result"},
+    "facts_variable": {"type": "str", "default": FACTS_VARIABLE},
     "only": {"type": "str", "choices": ["flows"]},
 }
-PLAYBOOK_VARIABLES = ("sluice_verify_outside",)
-"""Variables of the inventory that are not the compile's."""
-OBSERVED = ("interfaces", "routes", "architecture", "bridges")
-"""Those of a node's facts that the compile looks at."""
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -36,11 +32,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         _validation, arguments = self.validate_argument_spec(ARGUMENTS)
-        hosts = {name: _host(variables["hostvars"][name], arguments["facts_variable"]) for name in variables["groups"].get(GROUP, ())}
-        base_dir = variables.get("inventory_dir") or Path.cwd()
-        cluster_vars = hosts[min(hosts)]["vars"] if hosts else {}
         try:
-            compiled = compile_inventory(cluster_vars, hosts, str(base_dir), PLAYBOOK_VARIABLES)
+            compiled = compile_inventory(*read_hosts(variables, arguments["facts_variable"]))
             if arguments["only"]:
                 _refuse_more(compiled)
             directory = self._keep(compiled)
@@ -87,14 +80,6 @@ def _engine() -> dict[str, str]:
     for name in ("sluice", "sluice.pyz"):
         (directory / name).write_bytes(zipapp.content)
     return {"directory": str(directory), "sha256": zipapp.sha256}
-
-
-def _host(hostvars: Mapping[str, Any], facts_variable: str) -> dict[str, Any]:
-    facts = hostvars.get(facts_variable) or {}
-    return {
-        "vars": {name: hostvars[name] for name in hostvars if name.startswith("sluice_")},
-        "facts": {name: facts[name] for name in OBSERVED if name in facts},
-    }
 
 
 def _difference(compiled: Compiled, path: Path) -> dict[str, str]:

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Controller side of sluice.fabric.probe: from the artifacts, the probes that a host has to send."""
+"""Controller side of sluice.fabric.probe: from the inventory, the probes that a host has to send."""
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.sluice.fabric.plugins.module_utils.compile.inventory import inventory_state
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
 from ansible_collections.sluice.fabric.plugins.module_utils.verify.checks import Options, node_checks
-from ansible_collections.sluice.fabric.plugins.module_utils.verify.fabric import read_fabric
+from ansible_collections.sluice.fabric.plugins.module_utils.verify.fabric import Fabric
+from ansible_collections.sluice.fabric.plugins.plugin_utils.hosts import read_hosts
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -16,12 +17,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
         arguments = dict(self._task.args)
-        artifacts = arguments.pop("artifacts", None)
-        if artifacts:
-            options = Options(arguments.pop("ports", "all"), tuple(arguments.pop("outside", None) or ()))
+        if arguments.get("probes") is None:
+            options = Options(arguments.get("ports", "all"), tuple(arguments.get("outside") or ()))
             try:
-                checks = node_checks(read_fabric(Path(artifacts)), (task_vars or {})["inventory_hostname"], options)
+                checks = node_checks(Fabric(inventory_state(*read_hosts(variables))), variables["inventory_hostname"], options)
             except SluiceError as error:
                 return {**result, "failed": True, "msg": str(error)}
             arguments["probes"] = [check.probe._asdict() for check in checks]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Controller side of sluice.fabric.verify: what all nodes saw against what the artifacts let expect."""
+"""Controller side of sluice.fabric.verify: what all nodes saw against what the inventory lets expect."""
 from __future__ import annotations
 
 import json
@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.sluice.fabric.plugins.module_utils.compile.inventory import inventory_state
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
 from ansible_collections.sluice.fabric.plugins.module_utils.node.probe import Answer, Probe
 from ansible_collections.sluice.fabric.plugins.module_utils.verify.checks import Options, node_checks
-from ansible_collections.sluice.fabric.plugins.module_utils.verify.fabric import read_fabric
+from ansible_collections.sluice.fabric.plugins.module_utils.verify.fabric import Fabric
 from ansible_collections.sluice.fabric.plugins.module_utils.verify.report import report
 from ansible_collections.sluice.fabric.plugins.module_utils.verify.table import render
 from ansible_collections.sluice.fabric.plugins.module_utils.verify.verdict import judge
+from ansible_collections.sluice.fabric.plugins.plugin_utils.hosts import read_hosts
 
 ARGUMENTS: dict[str, Any] = {
-    "artifacts": {"type": "path", "required": True},
     "variable": {"type": "str", "required": True},
     "ports": {"type": "str", "choices": ["all", "first", "none"], "default": "all"},
     "outside": {"type": "list", "elements": "str", "default": []},
@@ -34,14 +35,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         result: dict[str, Any] = super().run(tmp, task_vars)
         _validation, arguments = self.validate_argument_spec(ARGUMENTS)
-        hostvars = (task_vars or {})["hostvars"]
+        variables = task_vars or {}
+        hostvars = variables["hostvars"]
         options = Options(arguments["ports"], tuple(arguments["outside"]))
         try:
-            fabric = read_fabric(Path(arguments["artifacts"]))
+            fabric = Fabric(inventory_state(*read_hosts(variables)))
             checks = [check for node in fabric.nodes for check in node_checks(fabric, node.name, options)]
             answers = {key: answer for node in fabric.nodes if node.name in hostvars
                        for key, answer in _answers(node.name, hostvars[node.name].get(arguments["variable"])).items()}
-            verdicts = judge(checks, answers)
+            verdicts = judge(fabric, checks, answers)
             summary = report(verdicts)
             if arguments["report"]:
                 _write(Path(arguments["report"]), summary)

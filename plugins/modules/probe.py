@@ -20,7 +20,7 @@ options:
   probes:
     description:
       - What to send.
-      - Required unless O(artifacts) is set.
+      - Without it, all probes that M(sluice.fabric.verify) expects of the host, as the inventory says it.
     type: list
     elements: dict
     suboptions:
@@ -51,19 +51,15 @@ options:
           - 0 where it does not matter.
         type: int
         default: 0
-  artifacts:
-    description:
-      - Folder C(artifacts/<cluster>) on the controller. All probes that M(sluice.fabric.verify) expects of the host are sent.
-    type: path
   ports:
-    description: How many of a pod's declared ports are probed. For O(artifacts).
+    description: How many of a pod's declared ports, and of a Service's, are probed. Without O(probes).
     type: str
     choices: [all, first, none]
     default: all
   outside:
     description:
       - Addresses beyond the nodes at which a server tells, on TCP port 7777, by which address it sees its client.
-      - For O(artifacts).
+      - Without O(probes).
     type: list
     elements: str
     default: []
@@ -105,7 +101,6 @@ EXAMPLES = r"""
 
 - name: Send all that the inventory lets expect of this node
   sluice.fabric.probe:
-    artifacts: artifacts/demo
   register: probed
 """
 
@@ -142,7 +137,8 @@ results:
       sample: 0
     outcome:
       description:
-        - V(open), if an answer came or the connection was taken; V(refused); V(timed_out); V(unreachable), if the network said so.
+        - V(open), if an answer came or the connection was taken; V(refused); V(timed_out).
+        - V(unreachable), if the network said so, or that it is prohibited.
         - V(too_big), if the packet does not fit the interface or what is known of the path.
         - V(no_source), if the pod does not run here.
       type: str
@@ -172,7 +168,6 @@ ARGUMENTS: dict[str, Any] = {
         "port": {"type": "int", "default": 0},
         "size": {"type": "int", "default": 0},
     }},
-    "artifacts": {"type": "path"},
     "ports": {"type": "str", "choices": ["all", "first", "none"], "default": "all"},
     "outside": {"type": "list", "elements": "str", "default": []},
     "tries": {"type": "int", "default": 3},
@@ -183,9 +178,9 @@ ARGUMENTS: dict[str, Any] = {
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(ARGUMENTS, supports_check_mode=True, required_one_of=[("probes", "artifacts")])
+    module = AnsibleModule(ARGUMENTS, supports_check_mode=True)
     options = module.params
-    # With `artifacts`, the action plugin has filled in `probes` on the controller.
+    # Where nobody gave any, the action plugin has filled them in on the controller.
     try:
         probes = probe.parse_probes(options["probes"] or [])
         answers = probe.run(probes, options["state_dir"], options["tries"], options["timeout"])

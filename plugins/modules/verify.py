@@ -9,15 +9,12 @@ module: verify
 short_description: Compare what pods reach with what the inventory says
 version_added: 0.1.0
 description:
-  - Compares the results of M(sluice.fabric.probe) of all nodes with what the artifacts let expect, prints who reaches whom as a table,
+  - Compares the results of M(sluice.fabric.probe) of all nodes with what the inventory lets expect, prints who reaches whom as a table,
     and fails if anything is different.
+  - What is expected is computed from pods, Services and policies alone, by an engine that shares nothing with the compiler of flows.
   - Runs on the controller, once for all hosts.
 author: Sluice contributors (@sluice)
 options:
-  artifacts:
-    description: Folder C(artifacts/<cluster>) of the cluster, the same as was given to M(sluice.fabric.probe).
-    type: path
-    required: true
   variable:
     description: The variable in which each host has the registered result of M(sluice.fabric.probe).
     type: str
@@ -35,7 +32,7 @@ options:
     elements: str
     default: []
   report:
-    description: A file on the controller that gets every probe and its result as JSON.
+    description: A file on the controller that gets every probe, its result, and the rule that decides, as JSON.
     type: path
   width:
     description: How many characters wide the table may be.
@@ -64,12 +61,10 @@ EXAMPLES = r"""
   tasks:
     - name: Send packets from every pod
       sluice.fabric.probe:
-        artifacts: artifacts/demo
       register: probed
 
     - name: Compare with what is expected
       sluice.fabric.verify:
-        artifacts: artifacts/demo
         variable: probed
         report: report.json
       run_once: true

@@ -44,9 +44,7 @@ def compile_inventory(
     ``hosts``: name to ``{"vars": …, "facts": …}``. A host without facts (it is beyond --limit, or does not answer) is compiled
     from those that it had when it was last seen. Raises InputError with all problems.
     """
-    artifacts_dir = Path(base_dir, str(cluster_vars.get("sluice_artifacts_dir") or "artifacts"))
-    seen = _read_json(artifacts_dir / str(cluster_vars.get("sluice_cluster_name") or "sluice") / FACTS_FILE)
-    hosts = {name: {"vars": host["vars"], "facts": host["facts"] or seen.get(name)} for name, host in hosts.items()}
+    hosts = _with_facts(cluster_vars, hosts, base_dir)
     made = make_state(cluster_vars, hosts, base_dir, extra_known)
     directory = Path(made.artifacts_dir) / made.state.cluster.name
     allocations = Path(made.allocations_file)
@@ -57,6 +55,19 @@ def compile_inventory(
     if allocations.is_file():
         before[allocations] = allocations.read_text(encoding="utf-8")
     return Compiled(made.state, directory, allocations, files, before, made.warnings)
+
+
+def inventory_state(
+    cluster_vars: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]], base_dir: str, extra_known: Collection[str] = ()
+) -> ClusterState:
+    """What an inventory says that the cluster is; see :func:`compile_inventory`. Raises InputError with all problems."""
+    return make_state(cluster_vars, _with_facts(cluster_vars, hosts, base_dir), base_dir, extra_known).state
+
+
+def _with_facts(cluster_vars: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]], base_dir: str) -> dict[str, dict[str, Any]]:
+    artifacts_dir = Path(base_dir, str(cluster_vars.get("sluice_artifacts_dir") or "artifacts"))
+    seen = _read_json(artifacts_dir / str(cluster_vars.get("sluice_cluster_name") or "sluice") / FACTS_FILE)
+    return {name: {"vars": host["vars"], "facts": host["facts"] or seen.get(name)} for name, host in hosts.items()}
 
 
 def _known_facts(node: Node, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import struct
@@ -12,6 +13,9 @@ _HEADER = struct.Struct("!BBHHH")
 _IP_HEADER = {socket.AF_INET: 20, socket.AF_INET6: 40}
 _REQUEST = {socket.AF_INET: 8, socket.AF_INET6: 128}
 _REPLY = {socket.AF_INET: 0, socket.AF_INET6: 129}
+_UNREACHABLE = {socket.AF_INET: 3, socket.AF_INET6: 1}
+_FRAGMENTATION_NEEDED = 4
+"""A code of IPv4's "unreachable"; IPv6 has a type for it. The kernel remembers the path's MTU and refuses the next packet by itself."""
 SIZE_MIN = {4: 28, 6: 48}
 """IP version to the smallest packet, in bytes: headers and no payload."""
 SIZE_MAX = 65535
@@ -34,14 +38,14 @@ class Echo:
         self._sequence = 0
         self._waiting: Dict[int, asyncio.Future[None]] = {}
         raw.setblocking(False)
-        only_replies = ~(1 << _REPLY[self._family]) & 0xffffffff
         if self._family == socket.AF_INET:
-            raw.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", only_replies))
+            raw.setsockopt(_SOL_RAW, _ICMP_FILTER, struct.pack("=I", ~(1 << _REPLY[self._family] | 1 << _UNREACHABLE[self._family]) & 0xffffffff))
             raw.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DO)
         else:
             # One bit a type; a set bit is refused.
             words = [0xffffffff] * 8
-            words[_REPLY[self._family] // 32] = ~(1 << _REPLY[self._family] % 32) & 0xffffffff
+            for kind in (_REPLY[self._family], _UNREACHABLE[self._family]):
+                words[kind // 32] &= ~(1 << kind % 32)
             raw.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("=8I", *words))
             raw.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DO)
         asyncio.get_running_loop().add_reader(raw.fileno(), self._receive)
@@ -53,7 +57,8 @@ class Echo:
     async def request(self, address: str, size: int) -> None:
         """Send one packet of ``size`` bytes, IP header included (0: as ping does), and wait for its reply.
 
-        Raises OSError, with EMSGSIZE if the packet does not fit the interface or the known path; never returns if no reply comes.
+        Raises OSError, with EMSGSIZE if the packet does not fit the interface or the known path, with EHOSTUNREACH if the network says that
+        it does not go there; never returns if nothing comes.
         """
         self._sequence = self._sequence + 1 & 0xffff
         sequence = self._sequence
@@ -79,10 +84,27 @@ class Echo:
             return
         if self._family == socket.AF_INET:
             data = data[(data[0] & 0xf) * 4:]
-        kind, _code, _checksum, identifier, sequence = _HEADER.unpack_from(data)
+        kind, code, _checksum, identifier, sequence = _HEADER.unpack_from(data)
+        unreachable = kind == _UNREACHABLE[self._family]
+        if unreachable:
+            quoted = self._quoted(data[_HEADER.size:])
+            too_big = self._family == socket.AF_INET and code == _FRAGMENTATION_NEEDED
+            if too_big or len(quoted) < _HEADER.size or quoted[0] != _REQUEST[self._family]:
+                return
+            identifier, sequence = _HEADER.unpack_from(quoted)[3:]
         waiting = self._waiting.get(sequence)
-        if (kind, identifier) == (_REPLY[self._family], self._identifier) and waiting and not waiting.done():
+        if identifier != self._identifier or not waiting or waiting.done():
+            return
+        if unreachable:
+            waiting.set_exception(OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH)))
+        else:
             waiting.set_result(None)
+
+    def _quoted(self, packet: bytes) -> bytes:
+        """The ICMP message in the packet that an error quotes; empty if it is cut off or of another protocol."""
+        if self._family == socket.AF_INET6:
+            return packet[_IP_HEADER[self._family]:] if len(packet) > 6 and packet[6] == socket.IPPROTO_ICMPV6 else b""
+        return packet[(packet[0] & 0xf) * 4:] if len(packet) > 9 and packet[9] == socket.IPPROTO_ICMP else b""
 
 
 def internet_checksum(data: bytes) -> int:

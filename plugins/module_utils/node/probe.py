@@ -24,7 +24,8 @@ from .netns import inside
 NODE = "node"
 """Source of the probes that the node itself sends."""
 
-CONCURRENT = 32
+CONCURRENT = 256
+"""Each may have a socket of its own, and 1024 files are what a process may have open by default. What is denied waits here until its time is up."""
 _RECEIVE_MAX = 2048
 
 OPEN, REFUSED, TIMED_OUT, TOO_BIG, UNREACHABLE, NO_SOURCE = "open", "refused", "timed_out", "too_big", "unreachable", "no_source"

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pods and nodes of a cluster, as its artifacts say they are: what verification starts from."""
+"""The pods, nodes and Services of a cluster as verification sees them: who sends, where something listens, and who may reach whom."""
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Tuple
 
-from ..errors import InputError, Problem, SluiceError
+from ..audit.endpoints import PROXY_NAME_LABEL
+from ..audit.reachability import Reachability
+from ..intent.kinds import Service
+from ..intent.state import ClusterState, Node, Pod
 from ..node.containers import DEFAULT_PORT
+from ..plan.addresses import gateway_address
+from ..plan.underlay import pod_mtu, underlay_family
+
+_PROBED = ("TCP", "UDP")
 
 
 class Port(NamedTuple):
@@ -29,56 +34,69 @@ class Place(NamedTuple):
     """pod | host_pod (on its node's network) | node"""
 
 
-class Fabric(NamedTuple):
-    pods: Tuple[Place, ...]
-    """By node and name."""
-    nodes: Tuple[Place, ...]
-    """By name."""
-    mtus: Mapping[str, int]
-    """Node to the MTU of its pods' interfaces, in bytes."""
+class ServicePlace(NamedTuple):
+    """A Service that has addresses."""
 
-    @property
-    def places(self) -> Tuple[Place, ...]:
-        return self.pods + self.nodes
+    name: str
+    """``namespace/name``"""
+    addresses: Tuple[str, ...]
+    """Its cluster IPs, at most one a family."""
+    ports: Tuple[Port, ...]
+    node_ports: Tuple[Port, ...]
+
+
+class Fabric:
+    """What there is to probe in a state."""
+
+    def __init__(self, state: ClusterState) -> None:
+        self._state = state
+        self.reachability = Reachability(state)
+        self.mtu = pod_mtu(state, underlay_family(state.nodes.values()))
+        """Of the pods' interfaces, in bytes."""
+        self.pods = tuple(_pod(pod, state.nodes[pod.node]) for pod in sorted(state.pods.values(), key=lambda pod: (pod.node, pod.key)))
+        """By node and name."""
+        self.nodes = tuple(Place(node.name, node.name, _gateways(node), (), "node") for node in state.nodes.values())
+        self.services = tuple(map(_service, filter(_is_served, state.services.values())))
+        self.places = self.pods + self.nodes
+        self.listeners: Dict[str, Dict[Port, str]] = {}
+        """Address of a pod, or of a gateway behind which there are pods on the host's network, to who listens there on which port."""
+        for pod in self.pods:
+            for address in pod.addresses:
+                self.listeners.setdefault(address, {}).update(dict.fromkeys(pod.ports, pod.name))
+
+    def node_addresses(self, node: str) -> List[str]:
+        """Where the node is reached from outside the pod network, and with it its NodePorts."""
+        return [address.partition("/")[0] for address in self._state.nodes[node].transport.addresses]
 
     def families(self) -> List[int]:
         """4 and 6, those that the cluster's pods have."""
         return sorted({6 if ":" in address else 4 for place in self.places for address in place.addresses})
 
 
-def read_fabric(directory: Path) -> Fabric:
-    """The fabric whose artifacts are in ``directory`` (a folder a node). Raises SluiceError or InputError."""
-    programs = sorted(file.parent for file in directory.glob("*/pods.json"))
-    if not programs:
-        raise SluiceError(f"{directory} has no artifacts of a cluster; run the site playbook first, or name another folder")
-    problems: List[Problem] = []
-    read: Dict[str, Tuple[Any, Any]] = {}
-    for program in programs:
-        try:
-            read[program.name] = (_json(program / "pods.json")["pods"], _json(program / "cni.conflist")["plugins"][0])
-        except (OSError, ValueError, KeyError) as error:  # noqa: PERF203  each file's fault is told
-            problems.append(Problem(str(program), "", "", f"cannot be read: {error!r}", "the artifacts of a node"))
-    if problems:
-        raise InputError(problems)
-    return Fabric(
-        pods=tuple(_pod(pod, node, cni) for node, (pods, cni) in read.items() for pod in sorted(pods, key=_key)),
-        nodes=tuple(Place(node, node, tuple(cni["gateways"]), (), "node") for node, (_pods, cni) in read.items()),
-        mtus={node: cni["mtu"] for node, (_pods, cni) in read.items()})
-
-
-def _pod(pod: Mapping[str, Any], node: str, cni: Mapping[str, Any]) -> Place:
-    ports = tuple(Port(port["protocol"].lower(), port["port"]) for port in pod["ports"] if port["protocol"] in ("TCP", "UDP"))
-    if pod["host_network"]:
-        return Place(_key(pod), node, tuple(cni["gateways"]), ports, "host_pod")
-    if not pod["ports"]:
+def _pod(pod: Pod, node: Node) -> Place:
+    ports = _ports((port.protocol, port.port) for port in pod.ports)
+    if pod.host_network:
+        return Place(pod.key, node.name, _gateways(node), ports, "host_pod")
+    if not pod.ports:
         protocol, _separator, number = DEFAULT_PORT.partition("/")
-        ports = (Port(protocol.lower(), int(number)),)
-    return Place(_key(pod), node, tuple(pod["ips"]), ports, "pod")
+        ports = _ports([(protocol, int(number))])
+    return Place(pod.key, node.name, pod.ips, ports, "pod")
 
 
-def _key(pod: Mapping[str, Any]) -> str:
-    return f"{pod['namespace']}/{pod['name']}"
+def _service(service: Service) -> ServicePlace:
+    return ServicePlace(
+        service.key, service.cluster_ips, _ports((port.protocol, port.port) for port in service.ports),
+        _ports((port.protocol, port.node_port) for port in service.ports if port.node_port))
 
 
-def _json(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))
+def _is_served(service: Service) -> bool:
+    """Whether it is for the nodes to serve: headless Services and ExternalNames have no address, and some are another proxy's."""
+    return bool(service.cluster_ips) and PROXY_NAME_LABEL not in service.labels
+
+
+def _ports(ports: Iterable[Tuple[str, int]]) -> Tuple[Port, ...]:
+    return tuple(Port(protocol.lower(), number) for protocol, number in ports if protocol in _PROBED)
+
+
+def _gateways(node: Node) -> Tuple[str, ...]:
+    return tuple(gateway_address(cidr) for cidr in node.pod_cidrs)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, List, Mapping, Sequence, Tuple
 
-from .checks import KINDS, MTU, TO_OUTSIDE
+from ..node.probe import OPEN
+from .checks import KINDS, MTU, TO_OUTSIDE, service_name
 from .fabric import Fabric, Place
 from .verdict import Verdict, failures
 
 GOOD, BAD, NONE, SELF = "✓", "✗", "·", "—"
+DENIED, PARTLY = "∅", "◐"
+SERVICES, OUTSIDE = "Services", "outside"
 PODS_MAX = 30
 """With more pods the matrix has a row and a column a node."""
 _PROTOCOLS = ("icmp", "tcp", "udp")
@@ -25,36 +28,49 @@ def render(fabric: Fabric, verdicts: Sequence[Verdict], width: int = 120) -> str
     if wrong:
         parts += [f"{wrong} of {len(verdicts)} probes are not as expected:", *(f"  {BAD} {line}" for line in failures(verdicts))]
     else:
-        parts.append(f"All {len(verdicts)} probes are as expected.")
+        denied = sum(_is_denied(verdict) for verdict in verdicts)
+        parts.append(f"All {len(verdicts)} probes are as expected: {len(verdicts) - denied} pass, {denied} are denied.")
     return "\n".join(parts) + "\n"
+
+
+def _is_denied(verdict: Verdict) -> bool:
+    return verdict.check.kind != MTU and verdict.answer.outcome != OPEN
 
 
 def _pod_matrix(fabric: Fabric, verdicts: Sequence[Verdict], width: int) -> List[str]:
     families = fabric.families()
     sources = [place for place in fabric.places if place.kind != "host_pod"]
-    wrong: Dict[Tuple[str, str, int], bool] = {}
+    found: Dict[Tuple[str, str, int], List[Verdict]] = {}
     for verdict in verdicts:
         if verdict.check.kind != MTU:
-            key = (verdict.check.source, verdict.check.probe.destination, verdict.family)
-            wrong[key] = wrong.get(key, False) or bool(verdict.wrong)
-    columns = [place.name for place in fabric.places]
+            found.setdefault((verdict.check.source, verdict.check.probe.destination, verdict.family), []).append(verdict)
+    marks = {key: _mark(some) for key, some in found.items()}
+    titles = {place.name: str(number) for number, place in enumerate(fabric.places, 1)}
+    labels = {source.name: f"{titles[source.name]:>3} {source.name}" for source in sources}
+    services = {service_name(service): f"S{number}" for number, service in enumerate(fabric.services, 1)}
+    # Services' ports may be none of those that were asked for.
+    titles.update({name: title for name, title in services.items() if any(name == destination for _source, destination, _family in found)})
     if any(verdict.check.kind == TO_OUTSIDE for verdict in verdicts):
-        columns.append("outside")
-    numbers = {place.name: str(number) for number, place in enumerate(fabric.places, 1)}
-    cells = {(source.name, column): _marks(source.name, column, families, wrong) for source in sources for column in columns}
-    labels = {source.name: f"{numbers[source.name]:>3} {source.name}" for source in sources}
-    head = [f"Each cell: {', '.join(f'IPv{family}' for family in families)}. "
-            f"{GOOD} as expected  {BAD} not as expected  {NONE} not probed. Columns have the numbers of the rows."]
-    lines = _grid(_rows_by_node(fabric, sources), labels, columns, {**numbers, "outside": "out"}, cells, width)
-    hosts = [f"{numbers[pod.name]:>3} {pod.name} (on the network of {pod.node})" for pod in fabric.pods if pod.kind == "host_pod"]
-    return head + lines + (["", *hosts] if hosts else [])
+        titles["outside"] = "out"
+    cells = {(source.name, column): _cell(source.name, column, families, marks) for source in sources for column in titles}
+    head = [f"Each cell: {', '.join(f'IPv{family}' for family in families)}. Columns have the numbers of the rows.",
+            f"As expected: {GOOD} open  {DENIED} denied  {PARTLY} some ports open, others denied.  {BAD} not as expected  {NONE} not probed"]
+    lines = _grid(_rows_by_node(fabric, sources), labels, list(titles), titles, cells, width)
+    others = [f"{titles[pod.name]:>3} {pod.name} (on the network of {pod.node})" for pod in fabric.pods if pod.kind == "host_pod"]
+    others += [f"{title:>3} {name}" for name, title in services.items() if name in titles]
+    return head + lines + (["", *others] if others else [])
 
 
-def _marks(source: str, destination: str, families: Iterable[int], wrong: Mapping[Tuple[str, str, int], bool]) -> str:
-    if source == destination:
-        return SELF
-    marks = [wrong.get((source, destination, family)) for family in families]
-    return "".join(NONE if mark is None else BAD if mark else GOOD for mark in marks)
+def _mark(verdicts: Sequence[Verdict]) -> str:
+    """What is to be seen of all probes from one place to another over one IP version: its ports, where it has any, or else ICMP."""
+    if any(verdict.wrong for verdict in verdicts):
+        return BAD
+    denied = {_is_denied(verdict) for verdict in verdicts if verdict.check.probe.port} or {_is_denied(verdict) for verdict in verdicts}
+    return PARTLY if len(denied) == 2 else DENIED if True in denied else GOOD
+
+
+def _cell(source: str, destination: str, families: Iterable[int], marks: Mapping[Tuple[str, str, int], str]) -> str:
+    return SELF if source == destination else "".join(marks.get((source, destination, family), NONE) for family in families)
 
 
 def _node_matrix(fabric: Fabric, verdicts: Sequence[Verdict], width: int) -> List[str]:
@@ -63,10 +79,10 @@ def _node_matrix(fabric: Fabric, verdicts: Sequence[Verdict], width: int) -> Lis
     good: Dict[Cell, int] = {}
     total: Dict[Cell, int] = {}
     for verdict in verdicts:
-        cell = (verdict.check.node, node_of.get(verdict.check.probe.destination, "outside"))
+        cell = (verdict.check.node, node_of.get(verdict.check.probe.destination, OUTSIDE if verdict.check.kind == TO_OUTSIDE else SERVICES))
         total[cell] = total.get(cell, 0) + 1
         good[cell] = good.get(cell, 0) + (not verdict.wrong)
-    columns = names + (["outside"] if any(column == "outside" for _row, column in total) else [])
+    columns = names + [column for column in (SERVICES, OUTSIDE) if any(column == other for _row, other in total)]
     cells = {(row, column): _fraction(good.get((row, column), 0), total.get((row, column), 0)) for row in names for column in columns}
     head = [f"{len(fabric.pods)} pods, summed up by node. Each cell: probes as expected, of all; {BAD} where they differ."]
     return head + _grid([("", names)], {name: name for name in names}, columns, {column: column for column in columns}, cells, width)

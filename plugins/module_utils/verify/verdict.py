@@ -7,6 +7,8 @@ from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from ..node.probe import NO_SOURCE, NODE, OPEN, REFUSED, TIMED_OUT, TOO_BIG, UNREACHABLE, Answer, Probe
 from .checks import TO_OUTSIDE, Check
+from .expected import Expected, expected
+from .fabric import Fabric
 
 _WORDS = {
     OPEN: "open", REFUSED: "refused", TIMED_OUT: "timed out", UNREACHABLE: "unreachable",
@@ -16,6 +18,7 @@ _NO_ANSWER = "none"
 
 class Verdict(NamedTuple):
     check: Check
+    expected: Expected
     answer: Answer
     wrong: str
     """What is not as expected, in words; empty if all is."""
@@ -25,28 +28,32 @@ class Verdict(NamedTuple):
         return 6 if ":" in self.check.probe.address else 4
 
 
-def judge(checks: Sequence[Check], answers: Mapping[Tuple[str, Probe], Answer]) -> List[Verdict]:
+def judge(fabric: Fabric, checks: Sequence[Check], answers: Mapping[Tuple[str, Probe], Answer]) -> List[Verdict]:
     """One verdict a check; ``answers`` by the node that has sent the probe, and the probe."""
     # A node's own probe tells which address its packets leave with, and so which one its pods' are translated to.
     own: Dict[Tuple[str, str], str] = {
         (node, probe.address): answer.seen for (node, probe), answer in answers.items() if probe.source == NODE and answer.seen}
-    return [_judge(check, answers.get((check.node, check.probe)), own) for check in checks]
+    verdicts = []
+    for check in checks:
+        right, answer = expected(fabric, check.node, check.probe), answers.get((check.node, check.probe))
+        wrong = _wrong(check, right, answer, own) if answer else "not probed, because the node gave no results"
+        verdicts.append(Verdict(check, right, answer or Answer(_NO_ANSWER), wrong))
+    return verdicts
 
 
-def _judge(check: Check, answer: Answer | None, own: Mapping[Tuple[str, str], str]) -> Verdict:
-    if answer is None:
-        return Verdict(check, Answer(_NO_ANSWER), "not probed, because the node gave no results")
-    if answer.outcome != check.outcome:
-        return Verdict(check, answer, f"expected {_WORDS[check.outcome]}, {_WORDS[answer.outcome]}")
+def _wrong(check: Check, right: Expected, answer: Answer, own: Mapping[Tuple[str, str], str]) -> str:
+    if answer.outcome not in right.outcomes:
+        by = f", by {right.rule}" if right.rule else ""
+        return f"expected {' or '.join(_WORDS[outcome] for outcome in right.outcomes)}{by}; {_WORDS[answer.outcome]}"
     if answer.outcome != OPEN or check.probe.protocol == "icmp":
-        return Verdict(check, answer, "")
+        return ""
     if check.kind == TO_OUTSIDE:
-        node_address = own.get((check.node, check.probe.address), "")
-        return Verdict(check, answer, _wrong_client(answer.seen, node_address))
+        return _wrong_client(answer.seen, own.get((check.node, check.probe.address), ""))
     server, _separator, client = answer.seen.partition(" ")
-    if server != check.server:
-        return Verdict(check, answer, f"expected an answer from {check.server}, got {answer.seen or 'none'}")
-    return Verdict(check, answer, _wrong_client(client, check.client))
+    if right.servers and server not in right.servers:
+        return f"expected an answer from {' or '.join(right.servers)}, got {answer.seen or 'none'}"
+    # A pod that a Service sends to itself sees its node, since it would not answer itself.
+    return "" if server == check.source or not right.servers else _wrong_client(client, check.client)
 
 
 def _wrong_client(seen: str, right: str) -> str:

@@ -59,7 +59,8 @@ class Node:
         self.restore_flows()
 
     def restore_flows(self) -> None:
-        flows = compile_node(Fabric(_state()), "node").flows
+        fabric = Fabric(_state())
+        flows = compile_node(fabric, "node").flows + fabric.service_flows
         # A change is what ovs-vsctl waits for ovs-vswitchd after.
         self.ovs.vsctl("set", "Bridge", "br-sluice", f"external_ids:flows={uuid.uuid4()}")
         file = self.plugin.with_name("flows.txt")

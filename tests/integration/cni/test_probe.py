@@ -71,6 +71,19 @@ def test_what_does_not_answer_is_told_apart(pods: Node, server: str) -> None:
     assert outcomes(answers) == ["refused", "refused", "open", "too_big", "timed_out", "no_source"]
 
 
+@pytest.mark.parametrize("server", ["10.10.0.193", "fd10:10::c1"])
+def test_what_is_prohibited_is_told_apart_from_silence(pods: Node, server: str) -> None:
+    """As the agent answers for a rule that rejects: TCP with a reset, all else with an ICMP error."""
+    refusal = "add table inet t ; add chain inet t in { type filter hook input priority 0; } ; add rule inet t in"
+    listening = json.loads((pods.state / "c-b-eth0.json").read_text())["netns"]
+    for rule in ("meta l4proto tcp reject with tcp reset", "meta l4proto udp reject with icmpx type admin-prohibited",
+                 "icmp type echo-request reject with icmp type admin-prohibited", "icmpv6 type echo-request reject with icmpv6 type admin-prohibited"):
+        done = pods.run(listening, "nft", f"{refusal} {rule}")
+        assert done.returncode == 0, done.stderr
+    answers = probe(pods, Probe("tools/a", "b", server, "tcp", 80), Probe("tools/a", "b", server, "udp", 53), Probe("tools/a", "b", server, "icmp"))
+    assert outcomes(answers) == ["refused", "unreachable", "unreachable"]
+
+
 def test_a_dropped_packet_times_out_and_the_others_do_not_wait_for_it(pods: Node) -> None:
     pods.ovs.ofctl("--names", "add-flow", "br-sluice", "table=classify,priority=65000,udp,tp_dst=53,actions=drop")
     answers = probe(pods, *[Probe("tools/a", "b", "10.10.0.193", protocol, port) for protocol, port in (("udp", 53), ("tcp", 80))])
