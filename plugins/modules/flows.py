@@ -215,11 +215,11 @@ def main() -> None:
             staged.move()
         if not module.check_mode:
             encoding.save()
-        lines = plan_lines(plan, tables)
+        lines = plan_lines(plan, tables, None if module._diff else PLAN_LINES)
         if options["conntrack_zone"] is not None:
             kept = [] if options["state"] == "deleted" else [*(flows or []), *(groups or [])]
             result["conntrack_removed"] = flush_removed(
-                address, options["conntrack_zone"], [line for line in lines if line[0] == "-"], kept, module.check_mode, options["timeout"])
+                address, options["conntrack_zone"], plan_lines(plan, tables, signs="-"), kept, module.check_mode, options["timeout"])
     except SluiceError as error:
         module.fail_json(msg=f"bridge {options['bridge']}: {error}")
     diff = "".join([*(f"{line}\n" for line in lines), *(f"file {path}\n" for path in files)])

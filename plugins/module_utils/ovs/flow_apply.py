@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 STATES = ("overridden", "merged", "deleted")
 _SHOWN = 5
 _ANY_BIT = (1 << 64) - 1
-# With more cookies than these, reading all flows costs the switch less than asking for each cookie.
-_FEW_COOKIES = 16
+# With more flows or cookies than these, reading all flows costs less than asking for each cookie.
+_FEW_FLOWS, _FEW_COOKIES = 1_000, 16
 
 
 class Changes:
@@ -74,9 +74,9 @@ class FlowChanges:
         self.before = before
         self.after = after
         if before and after:
-            keys_before, keys_after = {flow_key(desc) for desc in before}, {flow_key(desc) for desc in after}
-            self.added = [desc for desc in after if flow_key(desc) not in keys_before]
-            self.removed = [desc for desc in before if flow_key(desc) not in keys_after]
+            before_by_key, after_by_key = {flow_key(desc): desc for desc in before}, {flow_key(desc): desc for desc in after}
+            self.added = [desc for key, desc in after_by_key.items() if key not in before_by_key]
+            self.removed = [desc for key, desc in before_by_key.items() if key not in after_by_key]
         else:
             self.added, self.removed = after, before
 
@@ -158,18 +158,22 @@ def make_plan(have: Program, want: Program, state: str, owner: Owner = Owner()) 
                 _compare(have.meters or {}, want.meters or {}, state, everything))
 
 
-def plan_lines(plan: Plan, tables: Mapping[int, str], most: Optional[int] = None) -> list[str]:
-    """The plan as lines that begin with ``-`` for what goes and ``+`` for what comes; in a stable order. At most ``most``, if given."""
+def plan_lines(plan: Plan, tables: Mapping[int, str], most: Optional[int] = None, signs: str = "-+") -> list[str]:
+    """The plan as lines that begin with ``-`` for what goes and ``+`` for what comes, or those with one of the signs; in a stable order.
+
+    At most ``most`` lines, if that is given: to put ten thousand flows into words takes longer than to apply them.
+    """
     from .render import Renderer, flow_order
 
     renderer = Renderer(tables)
     lines = []
     for meter_id in sorted({*plan.meters.before, *plan.meters.after}):
-        lines += [f"{sign} {renderer.meter(meter_id, side[meter_id])}" for sign, side in _sides(plan.meters) if meter_id in side]
+        lines += [f"{sign} {renderer.meter(meter_id, side[meter_id])}" for sign, side in _sides(plan.meters) if sign in signs and meter_id in side]
     for group_id in sorted({*plan.groups.before, *plan.groups.after}):
-        lines += [f"{sign} {renderer.group(group_id, side[group_id])}" for sign, side in _sides(plan.groups) if group_id in side]
-    flows = [(flow_order(desc), after, desc) for after, side in enumerate((plan.flows.before, plan.flows.after)) for desc in side]
-    return (lines + [f"{'-+'[after]} {renderer.line(desc)}" for _order, after, desc in sorted(flows)[:most]])[:most]
+        lines += [f"{sign} {renderer.group(group_id, side[group_id])}" for sign, side in _sides(plan.groups) if sign in signs and group_id in side]
+    # In ASCII, + is before -, and a flow that is modified goes before it comes.
+    flows = [(flow_order(desc), sign == "+", desc) for sign, side in (("-", plan.flows.before), ("+", plan.flows.after)) if sign in signs for desc in side]
+    return (lines + [f"{'-+'[comes]} {renderer.line(desc)}" for _order, comes, desc in sorted(flows)[:most]])[:most]
 
 
 def _sides(changes: Changes) -> tuple[tuple[str, dict[int, Any]], tuple[str, dict[int, Any]]]:
@@ -322,8 +326,9 @@ def _verify(connection: Connection, plan: Plan, tables: Mapping[int, str]) -> No
 
 def _changed_flows(connection: Connection, changes: FlowChanges) -> dict[bytes, None]:
     """What the bridge has now of the flows that were changed; it may give others as well."""
-    cookies = {_cookie(desc) for side in (changes.after, changes.removed) for desc in side}
-    if len(cookies) > _FEW_COOKIES:
+    changed = changes.after + changes.removed
+    cookies = {_cookie(desc) for desc in changed[:_FEW_FLOWS]}
+    if len(changed) > _FEW_FLOWS or len(cookies) > _FEW_COOKIES:
         return read_flows(connection)
     flows: dict[bytes, None] = {}
     for cookie in sorted(cookies):

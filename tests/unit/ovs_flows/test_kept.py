@@ -19,7 +19,7 @@ TABLES = {0: "classify", 10: "route"}
 OWNER = Owner(0x51C3 << 48, 0xFFFF << 48)
 LINES = ["# a comment", "", *(f"cookie={0x51C3 << 48 | number:#x}, table=classify, priority={number},ip actions=ct(commit,table=route)"
                               for number in range(300))]
-GROUPS = [f"group_id={number},type=select,bucket=output:1,bucket=output:{number}" for number in range(1, 40)]
+GROUPS = [f"group_id={number},type=select,selection_method=hash,fields(ip_src),bucket=weight:3,output:1,bucket=output:{number}" for number in range(1, 40)]
 METERS = ["meter=1 pktps burst bands=type=drop rate=5 burst_size=6"]
 CASES = Path(__file__).parents[2] / "integration" / "flows"
 
@@ -145,4 +145,6 @@ def test_encodings_that_differ_have_different_numbers() -> None:
         for case in (CASES / name).read_text().splitlines():
             if not case.startswith("#"):
                 digest.update(b"".join(encode_program([form.format(*case.partition("=> "))], None, None, {}).flows))
-    assert (ENCODING, digest.hexdigest()) == (1, "77e9156a901b92162726375d386bdfbabf17236d2ebd0a6531baebc42e1b01aa")
+    program = encode_program([], GROUPS, METERS, TABLES)
+    digest.update(f"{program.groups} {program.meters}".encode())
+    assert (ENCODING, digest.hexdigest()) == (1, "1c29d40b1955c3b4cf5f19da49a3fff74d7df4894539e122be5345b8bb1ef680")

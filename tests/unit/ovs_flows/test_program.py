@@ -248,6 +248,8 @@ def test_plans_by_state() -> None:
         "- cookie=0x0, table=classify, priority=32768,arp actions=drop",
         "+ cookie=0x0, table=classify, priority=32768,arp actions=NORMAL",
         "- cookie=0x0, table=classify, priority=32768,ipv6 actions=NORMAL"]
+    assert plan_lines(plans["overridden"], TABLES, 2) == plan_lines(plans["overridden"], TABLES)[:2]
+    assert plan_lines(plans["overridden"], TABLES, signs="-") == [line for line in plan_lines(plans["overridden"], TABLES) if line[0] == "-"]
 
 
 GROUPS = (
