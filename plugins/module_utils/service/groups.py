@@ -12,8 +12,9 @@ from typing import NamedTuple, Sequence
 
 WEIGHT = 100
 DP_HASH_PLACES = 256
+"""Open vSwitch makes no more of them (MAX_SELECT_GROUP_HASH_VALUES in ofproto/ofproto-dpif.c)."""
 DP_HASH_ENDPOINTS = 64
-"""With more endpoints, 256 places are too few to share them out evenly."""
+"""With more endpoints, so many places are too few to share them out evenly."""
 PART_SIZE = 500
 """Buckets that one group may have: a group has to fit in an OpenFlow message of 65535 bytes, and a bucket with IPv6 has 96."""
 
@@ -59,7 +60,8 @@ def _one_group(group_id: int, buckets: Sequence[Bucket], fields: str) -> str:
     weighed = [f"bucket=bucket_id:{bucket.bucket_id},weight:{WEIGHT},actions={bucket.actions}" for bucket in buckets]
     method = f"selection_method=hash,fields({fields})" if fields else "selection_method=dp_hash"
     if not fields and len(buckets) & len(buckets) - 1:
-        # Open vSwitch makes as many places as the smallest weight needs. One small bucket makes that 256.
-        small = -(-WEIGHT * len(buckets) // (DP_HASH_PLACES - 1))
+        # Open vSwitch makes as many places as the smallest weight needs. One small bucket makes that sixteen or more an endpoint.
+        places = min(DP_HASH_PLACES, 1 << (16 * len(buckets) - 1).bit_length())
+        small = -(-WEIGHT * len(buckets) // (places - 1))
         weighed.append(f"bucket=bucket_id:0,weight:{small},actions={buckets[0].actions}")
     return f"group_id={group_id},type=select,{method},{','.join(weighed)}"

@@ -63,13 +63,22 @@ def node() -> Iterator[PodNode]:
 @pytest.mark.parametrize(("count", "family"), [(2, 0), (3, 0), (10, 0), (10, 1), (64, 1), (100, 0), (100, 1)])
 def test_each_endpoint_gets_its_share(node: PodNode, count: int, family: int) -> None:
     node.apply(state(count))
-    connections = 2000
+    connections = 1500
     share = connections / count
     hits = chosen(node, CLUSTER_IPS[family], connections)
     assert hits.total() == connections
     # Pearson's chi-squared: for even shares its mean is count - 1 and its deviation the root of twice that.
     squared = sum((hits[endpoint] - share) ** 2 for endpoint in hits) / share + (count - len(hits)) * share
     assert squared < (count - 1) + 6 * (2 * (count - 1)) ** 0.5, hits
+
+
+@pytest.mark.parametrize(("count", "places"), [(2, 16), (3, 64), (5, 128), (10, 256), (63, 256), (64, 64)])
+def test_how_many_places_the_hash_has(node: PodNode, count: int, places: int) -> None:
+    """Sixteen an endpoint or more, as long as there are so many; where each gets the same anyway, as many as there are."""
+    node.ovs.appctl("vlog/set", "ofproto_dpif:file:dbg")
+    node.apply(state(count))
+    made = re.findall(r"Use dp_hash with (\d+) hash values", node.ovs.log("ovs-vswitchd"))
+    assert made[-2:] == [str(places)] * 2
 
 
 @pytest.mark.parametrize("count", [10, 100, 1100])
