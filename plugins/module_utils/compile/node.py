@@ -2,6 +2,9 @@
 """ClusterState to NodePrograms: pure, and the same on any machine."""
 from __future__ import annotations
 
+from operator import attrgetter
+from typing import Iterable
+
 from ..connectivity.contribute import connectivity_flows
 from ..conntrack.contribute import conntrack_flows
 from ..host.contribute import host_program
@@ -30,7 +33,7 @@ def compile_node(fabric: Fabric, name: str) -> NodeProgram:
     return NodeProgram(
         node=name,
         switch=switch_program(fabric, node),
-        flows=tuple(sorted(flows, key=flow_order)),
+        flows=in_order(flows),
         groups=tuple(services.groups),
         rules=rule_index(fabric, node),
         peer_group=fabric.peer_group(node),
@@ -39,7 +42,13 @@ def compile_node(fabric: Fabric, name: str) -> NodeProgram:
         pods=pods_program(fabric, node))
 
 
-def flow_order(flow: Flow) -> tuple[int, int, tuple[str, ...]]:
-    """Sorts flows as a packet meets them."""
-    return _TABLE_NUMBER[flow.table], -flow.priority, flow.match
+def in_order(flows: Iterable[Flow]) -> tuple[Flow, ...]:
+    """As a packet meets them: by table number, then falling priority; those that are tried at once by match."""
+    tried: dict[tuple[str, int], list[Flow]] = {}
+    for flow in flows:
+        tried.setdefault((flow.table, flow.priority), []).append(flow)
+    ordered: list[Flow] = []
+    for table, priority in sorted(tried, key=lambda at: (_TABLE_NUMBER[at[0]], -at[1])):
+        ordered += sorted(tried[table, priority], key=attrgetter("match"))
+    return tuple(ordered)
 
