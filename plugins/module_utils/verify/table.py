@@ -54,7 +54,7 @@ def _pod_matrix(fabric: Fabric, verdicts: Sequence[Verdict], width: int) -> List
         titles["outside"] = "out"
     cells = {(source.name, column): _cell(source.name, column, families, marks) for source in sources for column in titles}
     head = [f"Each cell: {', '.join(f'IPv{family}' for family in families)}. Columns have the numbers of the rows.",
-            f"As expected: {GOOD} open  {DENIED} denied  {PARTLY} some ports open, others denied.  {BAD} not as expected  {NONE} not probed"]
+            f"As expected: {GOOD} open  {DENIED} denied  {PARTLY} some ports or endpoints open, others denied.  {BAD} not as expected  {NONE} not probed"]
     lines = _grid(_rows_by_node(fabric, sources), labels, list(titles), titles, cells, width)
     others = [f"{titles[pod.name]:>3} {pod.name} (on the network of {pod.node})" for pod in fabric.pods if pod.kind == "host_pod"]
     others += [f"{title:>3} {name}" for name, title in services.items() if name in titles]
@@ -65,8 +65,11 @@ def _mark(verdicts: Sequence[Verdict]) -> str:
     """What is to be seen of all probes from one place to another over one IP version: its ports, where it has any, or else ICMP."""
     if any(verdict.wrong for verdict in verdicts):
         return BAD
-    denied = {_is_denied(verdict) for verdict in verdicts if verdict.check.probe.port} or {_is_denied(verdict) for verdict in verdicts}
-    return PARTLY if len(denied) == 2 else DENIED if True in denied else GOOD
+    asked = [verdict for verdict in verdicts if verdict.check.probe.port] or verdicts
+    # Which of a Service's endpoints was asked is chance, so where they differ, what it answered does not matter.
+    denied = {_is_denied(verdict) for verdict in asked}
+    several = len(denied) == 2 or any(len(verdict.expected.outcomes) > 1 for verdict in asked)
+    return PARTLY if several else DENIED if True in denied else GOOD
 
 
 def _cell(source: str, destination: str, families: Iterable[int], marks: Mapping[Tuple[str, str, int], str]) -> str:

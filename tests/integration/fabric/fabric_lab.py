@@ -53,7 +53,8 @@ class FabricLab:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.inventory = folder / "inventory"
-        shutil.copytree(DEMO, self.inventory, ignore=shutil.ignore_patterns("artifacts", "allocations.yml"))
+        # Most tests are about the network, in which everybody reaches everybody; those of policies copy them.
+        shutil.copytree(DEMO, self.inventory, ignore=shutil.ignore_patterns("artifacts", "allocations.yml", "policies.yml"))
         self.set_variables(sluice_lab_name=name)
         self.ssh_config = Path("/var/lib/sluice-lab", name, "ssh_config")
 
