@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from typing import Iterable, NamedTuple
 
 from ..errors import InputError, Problem, SluiceError
@@ -20,7 +19,13 @@ _STRUCTURE = re.compile(r"[(), \t\r\n]")
 _NEEDLESS_SPACE = re.compile(r"(?<=[(,])\s+|\s+(?=[,)])")
 
 
-class _Fields(NamedTuple):
+class Flow(NamedTuple):
+    """A flow; ``match`` and ``actions`` are tokens such as ``in_port=5`` and ``goto_table:route``.
+
+    ``table`` is a table's name or its decimal number. No actions, or the one token ``drop``, drop the packet.
+    Timeouts are in seconds, 0 is never.
+    """
+
     table: str
     priority: int
     match: tuple[str, ...]
@@ -31,22 +36,8 @@ class _Fields(NamedTuple):
     importance: int = 0
     flags: tuple[str, ...] = ()
 
-
-class Flow(_Fields):
-    """A flow; ``match`` and ``actions`` are tokens such as ``in_port=5`` and ``goto_table:route``.
-
-    ``table`` is a table's name or its decimal number. No actions, or the one token ``drop``, drop the packet.
-    Timeouts are in seconds, 0 is never.
-    """
-
-    # Kept, as the same flow is on many nodes.
-    @cached_property
-    def text(self) -> str:
-        """The flow as `render_flow` writes it."""
-        return render_flow(self)
-
     def __str__(self) -> str:
-        return self.text
+        return render_flow(self)
 
 
 def render_flow(flow: Flow) -> str:
