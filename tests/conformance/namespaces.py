@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Network namespaces without names: they are gone when the process is that holds them, however it ends."""
+"""Namespaces and processes that nothing is left of: they end with the process that holds or made them, however that ends."""
 from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import subprocess
 from collections.abc import Sequence
 
 from sluice.node.netns import setns
 
 _CLONE_NEWNET = 0x40000000
+_PR_SET_PDEATHSIG = 1
 
 
 def new_netns() -> int:
@@ -26,6 +28,11 @@ def new_netns() -> int:
             setns(own)
     finally:
         os.close(own)
+
+
+def end_with_parent() -> None:
+    """Have SIGTERM sent to this process when its parent is gone, however that went."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def ip_batch(netns: int, lines: Sequence[str]) -> None:

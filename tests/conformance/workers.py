@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
-from types import FrameType
 
 from .case_file import Case
 from .lab import Lab
+from .namespaces import end_with_parent
 from .run import FAIL, Result, run_sequence
 
 Tests = Sequence[Sequence[Case]]
@@ -58,7 +58,8 @@ def _next(done: Queue[Result], workers: Sequence[BaseProcess]) -> Result:
 def _work(todo: Queue[Sequence[Case] | None], done: Queue[Result], packets: bool, family: int) -> None:
     # Ctrl-C reaches all of the processes of a terminal: only the first acts on it, and ends the others by SIGTERM, in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: _end(done))
+    end_with_parent()
     # A case takes a socket a row, and a server's end for each.
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(65536, limit), limit))
@@ -72,5 +73,7 @@ def _work(todo: Queue[Sequence[Case] | None], done: Queue[Result], packets: bool
                 done.put(result)
 
 
-def _end(_number: int, _frame: FrameType | None) -> None:
+def _end(done: Queue[Result]) -> None:
+    # Nobody may be left to take the results.
+    done.cancel_join_thread()
     raise SystemExit(1)
