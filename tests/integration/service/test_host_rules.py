@@ -21,7 +21,7 @@ def test_the_host_stays_as_it_was_made(tmp_path: Path) -> None:
               "nftables": {"inet sluice": host["nftables"]["inet sluice"]}}
     node = Node(tmp_path)
     try:
-        node.ip("link add sluice-gw0 type bridge", "link set sluice-gw0 up", "addr add 10.0.0.1/24 dev sluice-gw0",
+        node.ip("link add eth1 type bridge", "link add sluice-gw0 type bridge", "link set sluice-gw0 up", "addr add 10.0.0.1/24 dev sluice-gw0",
                 "addr add fd10::1/64 dev sluice-gw0 nodad")
         before = node.state()
         assert done(node.engine(config))["changed"]
