@@ -9,7 +9,9 @@ from fabric.fabric_lab import FabricLab, Run
 from fabric.traffic import Pings
 
 # What Ansible's own modules say of a package is not in the diff that Sluice predicts.
-PREDICTED = {"Put bridges and ports", "Put the host's settings", "Put the flows", "Run the pods", "Compile the inventory to one program a node"}
+FLOWS = {"Put the flows where new connections may arrive", "Put the flows on the other nodes"}
+"""Each node does one of the two."""
+PREDICTED = {"Put bridges and ports", "Put the host's settings", "Run the pods", "Compile the inventory to one program a node", *FLOWS}
 STATE = ("ip -o link | awk '{print $2}' | sort; ip -o addr | awk '{print $2, $4}' | sort; ip route; ip -6 route | sed 's/ pref medium//'; "
          "nft list ruleset 2>/dev/null; sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding; "
          "ls /etc/cni /opt/cni /usr/lib/sluice /etc/sluice /var/lib/sluice /etc/systemd/system/sluice* /etc/sysctl.d 2>&1; "
@@ -59,7 +61,7 @@ def test_adding_a_pod_changes_only_what_it_must(fabric: FabricLab) -> None:
     assert {host for host, task in run.changed if task != "Compile the inventory to one program a node"} == {"node3"}
     assert {path for path, text in _programs(fabric).items() if programs.get(path) != text} == {
         "node3/flows.txt", "node3/pods.json", "allocations.yml"}
-    flows = next(result.diff["prepared"] for result in run.results if result.task == "Put the flows" and result.changed)
+    flows = next(result.diff["prepared"] for result in run.results if result.task in FLOWS and result.changed)
     extra = fabric.pod("extra")
     assert not [line for line in flows.splitlines() if line.startswith("-") and not line.startswith("---")]
     assert all(extra["mac"] in line or extra["ips"][0] in line or extra["ips"][1] in line
@@ -85,15 +87,20 @@ def test_adding_a_node_changes_only_what_it_must(fabric: FabricLab) -> None:
     with Pings(fabric) as pings:
         fabric.succeed("lab_up")
         run = fabric.succeed("site", "--diff")
-    assert {task for host, task in run.changed if host in ("node1", "node2", "node3")} == {
-        "Compile the inventory to one program a node", "Put the host's settings", "Put the flows"}
+    assert {task for host, task in run.changed if host in ("node1", "node2", "node3")} - FLOWS == {
+        "Compile the inventory to one program a node", "Put the host's settings"}
+    assert {host for host, task in run.changed if task in FLOWS} == {"node1", "node2", "node3", "node4"}
+    # The Services: the new node has their NodePorts, and an endpoint of web.
     assert {path for path, text in _programs(fabric).items() if programs.get(path) != text and not path.startswith("node4/")} == {
-        "allocations.yml", "facts.json", "peers-all.txt"}
+        "allocations.yml", "facts.json", "peers-all.txt", "services.txt", "services-groups.txt"}
     for result in run.results:
-        if result.task == "Put the flows" and result.host in ("node1", "node2", "node3"):
+        if result.task in FLOWS and result.changed and result.host in ("node1", "node2", "node3"):
             lines = [line for line in result.diff["prepared"].splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-            assert len(lines) == 2
-            assert all(line.startswith("+") and "192.168.77.14->tun_dst" in line for line in lines)
+            flows = [line for line in lines if "group_id=" not in line]
+            assert len(flows) == 4
+            assert all(line.startswith("+") and ("192.168.77.14" in line or "fd77::14" in line) for line in flows)
+            # A group is one line, before and after.
+            assert {line[0] for line in lines if "group_id=" in line} == {"+", "-"}
     assert pings.lost == {}
     fabric.verify()
 
@@ -105,7 +112,7 @@ def test_removing_a_node_changes_only_what_it_must(fabric: FabricLab) -> None:
         run = fabric.succeed("site", "--diff")
         fabric.succeed("lab_up")
     assert not (fabric.artifacts / "node4").exists()
-    assert {task for _host, task in run.changed} == {"Compile the inventory to one program a node", "Put the host's settings", "Put the flows"}
+    assert {task for _host, task in run.changed} - FLOWS == {"Compile the inventory to one program a node", "Put the host's settings"}
     assert "192.168.77.14" not in fabric.on("node1", "ovs-ofctl -O OpenFlow15 dump-flows br-sluice; cat /etc/sluice/flows.txt")
     assert pings.lost == {}
     assert fabric.succeed("site").changed == []

@@ -173,7 +173,7 @@ def test_ssh_cut_in_the_middle(running: FabricLab) -> None:
     assert run.code != 0
     assert {result.host for result in run.results if result.outcome == "unreachable"} == {"node3"}
     assert "Traceback" not in run.output
-    assert ("node1", "Put the flows") in {(result.host, result.task) for result in run.results if result.outcome == "ok"}
+    assert "node1" in {result.host for result in run.results if result.task.startswith("Put the flows") and result.outcome == "ok"}
     running.succeed("site")
     running.verify()
     assert running.succeed("site").changed == []
