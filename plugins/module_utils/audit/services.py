@@ -84,9 +84,9 @@ class Services:
         """Where a connection from ``source``, balanced on ``node``, may go.
 
         loadBalancerSourceRanges (Service API): traffic through the load balancer is restricted to these client addresses.
-        internalTrafficPolicy: Local ("Service Internal Traffic Policy"): without an endpoint on the node the Service behaves as if it had none.
-        externalTrafficPolicy: Local (Service API; "Using Source IP"): only endpoints on the node, and without one packets are dropped; clients
-        inside the cluster always get the semantics of Cluster. No endpoints at all: refused (virtual-ips, "REJECT"; Antrea's and the issue's words).
+        internalTrafficPolicy and externalTrafficPolicy: Local: only endpoints on the node; without one, but with others elsewhere, packets are
+        dropped ("Virtual IPs and Service Proxies", "Traffic policies"). For external addresses, clients inside the cluster always get the
+        semantics of Cluster (Service API; "Using Source IP"). No endpoints at all: refused (virtual-ips, "REJECT"; Antrea's and the issue's words).
         """
         service = frontend.service
         ranges = service.load_balancer_source_ranges
@@ -97,9 +97,9 @@ class Services:
         policy = service.internal_traffic_policy if frontend.via == CLUSTER_IP else service.external_traffic_policy if outside else "Cluster"
         zone = self._state.nodes[node].labels.get(ZONE_LABEL, "")
         chosen = usable(candidates, node, zone, policy == "Local")
-        if chosen or frontend.via == CLUSTER_IP or not usable(candidates, node, zone, False):
-            return Choice(tuple(chosen), "" if chosen else REJECT)
-        return Choice((), DROP)
+        if chosen:
+            return Choice(tuple(chosen))
+        return Choice((), DROP if usable(candidates, node, zone, False) else REJECT)
 
     def entry_node(self, frontend: Frontend, version: int) -> str:
         """The node at which a client outside comes in if none is said.

@@ -97,8 +97,8 @@ NOBODY = {"a/one": {"ready": False}, "a/two": {"ready": False}}
 @pytest.mark.parametrize(("question", "action"), [
     pytest.param({"source": "b/one", "pods": NOBODY}, "reject", id="no endpoints: refused"),
     pytest.param({"source": OUTSIDE, "destination": f"ip:{BALANCER}", "pods": NOBODY}, "reject", id="also from outside"),
-    pytest.param({"source": "b/one", "of": service(**LOCAL), "pods": {"a/one": {"ready": False}}}, "reject",
-                 id="internal Local without one: as if there were none"),
+    pytest.param({"source": "b/one", "of": service(**LOCAL), "pods": {"a/one": {"ready": False}}}, "drop",
+                 id="internal Local without one on the node: dropped"),
     pytest.param({"source": OUTSIDE, "destination": f"ip:{EXTERNAL}", "of": service(**LOCAL), "how": {"node": "node1"}, "pods": {"a/one": {"ready": False}}},
                  "drop", id="external Local without one on the node: dropped"),
     pytest.param({"source": OUTSIDE, "destination": f"ip:{BALANCER}", "of": service(**LOCAL), "pods": {"a/one": {"ready": False}}}, "allow",
