@@ -32,15 +32,22 @@ from sluice.intent.kinds.admin_policy import ADMIN, BASELINE, AdminPeer, AdminPo
 from sluice.intent.kinds.antrea import AntreaAppliedTo, AntreaGroup, AntreaICMP, AntreaPeer, AntreaPolicy, AntreaPort, AntreaRule, Tier
 from sluice.intent.kinds.endpoint_slice import SERVICE_LABEL, Endpoint, EndpointPort
 from sluice.intent.state import ClusterState, Pod
+from sluice.plan.addresses import gateway_address
 from states import cluster_state
 
 NAMESPACES = ("alpha", "beta", "gamma")
 Values = Dict[str, Tuple[str, ...]]
 Versions = Tuple[int, ...]
 OUTSIDE = {4: ("203.0.113.7", "203.0.113.9"), 6: ("2001:db8:113::7", "2001:db8:113::9")}
+_EDGES = {4: ("203.0.113.8", "203.0.113.15", "203.0.113.16", "203.0.113.255", "203.0.114.0", "11.0.0.0"),
+          6: ("2001:db8:113::8", "2001:db8:113::f", "2001:db8:113::10", "2001:db8:113:ffff:ffff:ffff:ffff:ffff", "2001:db8:114::")}
+"""Addresses outside of the cluster with which one of the blocks below begins or ends, or the next ones."""
 PORTS = (80, 81, 8080)
 PORT_NAMES = ("web", "alt", "dns")
 SOURCE_PORTS = (49152, 40000)
+_PORT_EDGES = (79, 82, 8079, 8081)
+_SOURCE_PORT_EDGES = (49152, 40000, 39999, 45000, 45001, 49153)
+"""With which one of the ranges below begins or ends, or the next ones."""
 SERVICE_ACCOUNTS = ("default", "robot")
 SERVICE_CIDRS = ("10.96.0.0/12", "fd96::/108")
 
@@ -66,10 +73,12 @@ class Probe(NamedTuple):
     icmp_type: Optional[int] = None
     icmp_code: Optional[int] = None
     version: int = 4
+    node: str = ""
+    """Where a client outside comes in."""
 
     def ask(self, engine: Reachability) -> Verdict:
         return engine.verdict(self.source, self.destination, self.port, self.protocol, source_port=self.source_port,
-                              icmp_type=self.icmp_type, icmp_code=self.icmp_code, version=self.version)
+                              icmp_type=self.icmp_type, icmp_code=self.icmp_code, version=self.version, node=self.node)
 
 
 @st.composite
@@ -94,14 +103,20 @@ def probes(state: ClusterState) -> st.SearchStrategy[Probe]:
 
 def _probes_of(state: ClusterState, version: int) -> st.SearchStrategy[Probe]:
     outside = [f"ip:{address}" for address in OUTSIDE[version]]
+    edges = [f"ip:{address}" for address in _EDGES[version]]
+    gateways = [f"ip:{gateway_address(cidr)}" for node in state.nodes.values() for cidr in node.pod_cidrs if (":" in cidr) == (version == 6)]
     pods = [key for key, pod in state.pods.items() if not pod.host_network]
-    sources = st.sampled_from([*pods, *state.pods, *(f"node:{name}" for name in state.nodes), *outside])
-    destinations = st.sampled_from([*state.pods, *outside[:1]])
-    spoken = st.tuples(st.sampled_from(PORTS), st.sampled_from(("TCP", "UDP", "SCTP")), st.sampled_from(SOURCE_PORTS))
-    plain = st.builds(lambda source, destination, how: Probe(source, destination, how[0], how[1], how[2], version=version), sources, destinations, spoken)
+    nodes = [f"node:{name}" for name in state.nodes]
+    entries = tuple(state.nodes)
+    # Twice the pods of the pod network: most of what there is to say is about them.
+    sources = st.sampled_from([(end, "") for end in (*pods, *pods, *state.pods, *nodes)] + [(end, node) for end in (*outside, *edges[:2]) for node in entries])
+    destinations = st.sampled_from([*pods, *pods, *state.pods, *outside, *edges, *gateways])
+    spoken = st.tuples(st.sampled_from((*PORTS, *PORTS, *_PORT_EDGES)), st.sampled_from(("TCP", "UDP", "SCTP")), st.sampled_from(_SOURCE_PORT_EDGES))
+    plain = st.builds(lambda source, destination, how: Probe(
+        source[0], destination, how[0], how[1], how[2], version=version, node=source[1]), sources, destinations, spoken)
     echo = (8, 13) if version == 4 else (128,)
-    pings = st.builds(lambda source, destination, kind: Probe(source, destination, None, "ICMP", icmp_type=kind, icmp_code=0, version=version),
-                      sources, destinations, st.sampled_from(echo))
+    pings = st.builds(lambda source, destination, kind: Probe(source[0], destination, None, "ICMP", icmp_type=kind, icmp_code=0, version=version,
+                                                              node=source[1]), sources, destinations, st.sampled_from(echo))
     found = [(f"svc:{service.key}", port) for service in state.services.values() for port in service.ports
              if any((":" in ip) == (version == 6) for ip in service.cluster_ips)]
     found += [(f"ip:{ip}", port) for service in state.services.values() for port in service.ports
@@ -109,14 +124,15 @@ def _probes_of(state: ClusterState, version: int) -> st.SearchStrategy[Probe]:
     found += [(f"nodeport:{service.key}", port) for service in state.services.values() for port in service.ports if port.node_port]
     if not found:
         return (plain | pings).filter(_between_ends)
-    balanced = st.builds(lambda source, to, client: Probe(source, to[0], to[1].port, to[1].protocol, client, version=version),
+    balanced = st.builds(lambda source, to, client: Probe(source[0], to[0], to[1].port, to[1].protocol, client, version=version, node=source[1]),
                          sources, st.sampled_from(found), st.sampled_from(SOURCE_PORTS))
     return st.one_of(plain, plain, pings, balanced).filter(_between_ends)
 
 
 def _between_ends(probe: Probe) -> bool:
-    """What comes from outside and goes there, or to a Service's address that is known inside only, does not pass through the cluster."""
-    return not probe.source.startswith("ip:") or (not probe.destination.startswith("svc:") and probe.destination[3:] not in OUTSIDE[probe.version])
+    """What comes from outside and goes there, or to an address that is known inside only, does not pass through the cluster."""
+    inside = (*OUTSIDE[probe.version], *_EDGES[probe.version])
+    return not probe.source.startswith("ip:") or (not probe.destination.startswith("svc:") and probe.destination[3:] not in inside)
 
 
 # Pods and Services
