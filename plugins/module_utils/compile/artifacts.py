@@ -8,10 +8,11 @@ from typing import Iterable, Iterator, Mapping
 
 from ..errors import SluiceError
 from ..intent.state import ClusterState
+from ..pipeline.block import flows_text
 from ..pipeline.notify import METERS
 from .fabric import Fabric
 from .node import compile_node
-from .program import flows_text, lines_text, render
+from .program import lines_text, render
 
 SERVICE_FLOWS_FILE = "services.txt"
 SERVICE_GROUPS_FILE = "services-groups.txt"

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Iterable, Mapping
 
-from ..ovs.flow import Flow, render_flow
+from ..ovs.flow import Flow
+from ..pipeline.block import FlowBlock
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,8 @@ class NodeProgram:
 
     node: str
     switch: Mapping[str, Any]
-    flows: tuple[Flow, ...]
-    """In the order of the pipeline: by table number, then falling priority, then match."""
+    blocks: tuple[FlowBlock, ...]
+    """Its flows in the order of the pipeline."""
     groups: tuple[str, ...]
     """Groups of this node alone, in the syntax of ovs-ofctl, sorted."""
     rules: Mapping[str, Any]
@@ -27,23 +28,22 @@ class NodeProgram:
     cni: Mapping[str, Any]
     pods: Mapping[str, Any]
 
+    @property
+    def flows(self) -> tuple[Flow, ...]:
+        return tuple(flow for block in self.blocks for flow in block.flows)
+
 
 def render(program: NodeProgram) -> dict[str, str]:
     """File name to text. The same program gives the same bytes on every machine and Python."""
     return {
         "switch.json": json_text(program.switch),
-        "flows.txt": flows_text(program.flows),
+        "flows.txt": "".join([block.text for block in program.blocks]),
         "groups.txt": lines_text(program.groups),
         "rules.json": json_text(program.rules),
         "host.json": json_text(program.host),
         "cni.conflist": json_text(program.cni),
         "pods.json": json_text(program.pods),
     }
-
-
-def flows_text(flows: Iterable[Flow]) -> str:
-    """One flow a line, in the syntax of ovs-ofctl with the names of the tables."""
-    return "".join([render_flow(flow) + "\n" for flow in flows])
 
 
 def lines_text(lines: Iterable[str]) -> str:

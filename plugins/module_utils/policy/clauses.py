@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Iterable, Sequence
 
 from ..ovs.flow import Flow
+from ..pipeline.block import FlowBlock
 from ..pipeline.cookie import OWNER_PROGRAM, cookie
 from .placed import PlacedPart
 from .traffic import Match
@@ -23,10 +24,10 @@ class ClauseFlows:
                 other = first.setdefault(match, id(matches))
                 if other != id(matches):
                     self._overlapping.update((other, id(matches)))
-        self._made: dict[tuple[str, int, int, tuple[str, ...]], list[Flow]] = {}
+        self._made: dict[tuple[str, int, int, tuple[str, ...]], FlowBlock] = {}
 
-    def flows(self, table: str, priority: int, parts: Iterable[PlacedPart], node: str) -> list[Flow]:
-        """The flows for the clauses of ``parts``, all of one table and priority, on a node."""
+    def flows(self, table: str, priority: int, parts: Iterable[PlacedPart], node: str) -> tuple[list[Flow], list[FlowBlock]]:
+        """The flows for the clauses of ``parts``, all of one table and priority, on a node: its own, and those that it has like others."""
         by_set: dict[int, tuple[Sequence[Match], list[str]]] = {}
         by_match: dict[Match, list[str]] = {}
         for part in parts:
@@ -39,7 +40,7 @@ class ClauseFlows:
                 else:
                     known[1].append(action)
         number = cookie(OWNER_PROGRAM, f"clauses {table}")
-        flows: list[Flow] = []
+        shared: list[FlowBlock] = []
         for identity, (matches, actions) in by_set.items():
             if identity in self._overlapping:
                 for match in matches:
@@ -48,6 +49,6 @@ class ClauseFlows:
                 key = table, priority, identity, tuple(actions)
                 made = self._made.get(key)
                 if made is None:
-                    made = self._made[key] = [Flow(table, priority, match, key[3], number) for match in matches]
-                flows += made
-        return flows + [Flow(table, priority, match, tuple(actions), number) for match, actions in by_match.items()]
+                    made = self._made[key] = FlowBlock([Flow(table, priority, match, key[3], number) for match in matches])
+                shared.append(made)
+        return [Flow(table, priority, match, tuple(actions), number) for match, actions in by_match.items()], shared

@@ -2,11 +2,12 @@
 """The flows of policies on one node, and what each of their cookies stands for."""
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..compile.fabric import Fabric
 from ..intent.state import Node
 from ..ovs.flow import Flow
+from ..pipeline.block import FlowBlock
 from ..pipeline.build import family, flow, goto
 from ..pipeline.tables import (
     ALLOWED,
@@ -32,15 +33,27 @@ STAGES = (POLICY_EXEMPT, EGRESS_ADMIN, EGRESS_POLICY, EGRESS_BASELINE, INGRESS_A
 """What no rule has decided in one of them goes on in the next."""
 
 
-def policy_flows(fabric: Fabric, node: Node) -> list[Flow]:
+class PolicyFlows(NamedTuple):
+    """The flows of policies on a node."""
+
+    own: list[Flow]
+    shared: list[FlowBlock]
+    """Those that it has like other nodes."""
+
+    @property
+    def all(self) -> list[Flow]:
+        return self.own + [flow for block in self.shared for flow in block.flows]
+
+
+def policy_flows(fabric: Fabric, node: Node) -> PolicyFlows:
     """The flows that judge what the node's pods send and get, and those that exempt from it what always works."""
     model = fabric.policies
-    flows = [flow(table, 0, [], [goto(following)], NAME) for table, following in zip(STAGES, STAGES[1:])]
-    flows += _exempt_flows(fabric, node)
+    flows = PolicyFlows([flow(table, 0, [], [goto(following)], NAME) for table, following in zip(STAGES, STAGES[1:])], [])
+    flows.own.extend(_exempt_flows(fabric, node))
     for table in STAGES[1:-1]:
-        flows += _rule_flows(model, table, node.name)
+        _add_rules(flows, model, table, node.name)
     for isolated in model.isolated(node.name):
-        flows += isolation_flows(isolated)
+        flows.own.extend(isolation_flows(isolated))
     return flows
 
 
@@ -66,24 +79,24 @@ def _exempt_flows(fabric: Fabric, node: Node) -> list[Flow]:
     return flows
 
 
-def _rule_flows(model: PolicyModel, table: str, node: str) -> list[Flow]:
-    flows: list[Flow] = []
+def _add_rules(flows: PolicyFlows, model: PolicyModel, table: str, node: str) -> None:
     conditional: dict[int, list[PlacedPart]] = {}
     # Unconditional rules of one priority that share a subject say the same of it: the first is the one that counts.
     judged: set[tuple[int, Match]] = set()
     for part in model.parts(node, table):
         if not part.unconditional:
             conditional.setdefault(part.priority, []).append(part)
-            flows += part.verdict
+            flows.shared.append(part.verdict)
             continue
         for match in part.subjects[node]:
             if (part.priority, match) not in judged:
                 judged.add((part.priority, match))
-                flows += verdict_flows(part.rule, part.priority, match)
+                flows.own.extend(verdict_flows(part.rule, part.priority, match))
     for priority, parts in conditional.items():
         for number, some in enumerate(_portions(parts) if table in (EGRESS_POLICY, INGRESS_POLICY) else [parts]):
-            flows += model.clauses.flows(table, priority - number, some, node)
-    return flows
+            own, shared = model.clauses.flows(table, priority - number, some, node)
+            flows.own.extend(own)
+            flows.shared.extend(shared)
 
 
 def _portions(parts: list[PlacedPart]) -> list[list[PlacedPart]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Sequence
 
-from ..ovs.flow import Flow
+from ..pipeline.block import FlowBlock
 from .address_set import DESTINATION, SOURCE
 from .rules import EGRESS, Part, Rule
 from .traffic import Match, traffic_matches
@@ -40,6 +40,6 @@ class PlacedPart:
         """The matches and the action of each other clause, the same on all nodes."""
 
     @cached_property
-    def verdict(self) -> tuple[Flow, ...]:
+    def verdict(self) -> FlowBlock:
         """The flows for packets that have met all clauses, the same on all nodes."""
-        return tuple(verdict_flows(self.rule, self.priority, (f"conj_id={self.number}",)))
+        return FlowBlock(verdict_flows(self.rule, self.priority, (f"conj_id={self.number}",)))

@@ -75,7 +75,7 @@ class Judge:
         self.rules: dict[str, str] = {}
         for node in state.nodes.values():
             enter = f"cookie={OWNER.value:#x}, table={CLASSIFY}, priority=0 actions=goto_table:{POLICY_EXEMPT}"
-            flows = [enter, *map(str, policy_flows(self.fabric, node))]
+            flows = [enter, *map(str, policy_flows(self.fabric, node).all)]
             program = encode_program(flows, None, ["meter=1 pktps burst bands=type=drop rate=500 burst_size=1000"], FLOW_TABLES, OWNER)
             apply_program(f"unix:{self.ovs.directory}/{node.name}.mgmt", program, FLOW_TABLES, OWNER)
             again = apply_program(f"unix:{self.ovs.directory}/{node.name}.mgmt", program, FLOW_TABLES, OWNER)

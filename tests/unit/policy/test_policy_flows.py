@@ -29,7 +29,7 @@ def flows_of(case: dict[str, Any]) -> list[str]:
     fabric = Fabric(policy_state(case["objects"], {"node1": {}, "node2": {}}, families))
     node = fabric.state.nodes["node1"]
     rules = {int(cookie, 16): entry["rule"] for cookie, entry in rule_index(fabric, node).items()}
-    flows = sorted(policy_flows(fabric, node), key=lambda flow: (NUMBERS[flow.table], -flow.priority, flow.match))
+    flows = sorted(policy_flows(fabric, node).all, key=lambda flow: (NUMBERS[flow.table], -flow.priority, flow.match))
     return [render_flow(flow).partition("table=")[2] + (f"  # {rules[flow.cookie]}" if flow.cookie in rules else "")
             for flow in flows if case.get("all") or (flow.priority and flow.table != "policy_exempt")]
 

@@ -49,7 +49,7 @@ def flows(model: PolicyModel) -> dict[str, list[Any]]:
     """What each node gets."""
     fabric = Fabric(model.state)
     fabric.__dict__["policies"] = model
-    return {name: [sorted(policy_flows(fabric, node)), rule_index(fabric, node)] for name, node in model.state.nodes.items()}
+    return {name: [sorted(policy_flows(fabric, node).all), rule_index(fabric, node)] for name, node in model.state.nodes.items()}
 
 
 @pytest.mark.parametrize(("objects", "expected"), [
