@@ -46,7 +46,8 @@ encoding.save()
 """
 # What is on the bridge before, and what is to be there then.
 PHASES = {"fresh": (None, "same"), "no change": ("same", "same"), "1 changed": ("same", "one"), "all changed": ("same", "all")}
-# How many times as long as Sluice ovs-ofctl is expected to take at least (issue 3).
+# How many times as long as Sluice ovs-ofctl is expected to take at least, from so many flows on: below it, starting Python is most of it.
+EXPECTED_FROM = 10_000
 EXPECTED = {"fresh": 1.5, "no change": 2.5, "1 changed": 2.5, "all changed": 1.3}
 EXPECTED_SERVICES = {"fresh": 1.0}
 ZONE = 0x51C3
@@ -135,7 +136,7 @@ def contender(name: str, ovs: OvsSandbox, files: Mapping[str, Path], run: Callab
 
 def verdicts(samples: Mapping[str, Mapping[str, Sequence[Sample]]], peer: str, expected: Mapping[str, float]) -> str:
     """Whether the peer takes as many times as long as is expected, by the clock and in CPU time."""
-    lines = ["As expected?"]
+    lines = ["As expected?"] if expected else []
     for phase, least in expected.items():
         theirs, ours = samples[peer][phase], samples[OURS][phase]
         by_clock = median(run.wall for run in theirs) / median(run.wall for run in ours)
@@ -168,7 +169,7 @@ def compare(ovs: OvsSandbox, count: int, rounds: int) -> str:
         contender(THEIRS, ovs, files, lambda _first, then: measure(
             ovs, ["ovs-ofctl", "-O", "OpenFlow15", "--bundle", "replace-flows", "br0", str(files[then])])),
     ], rounds)
-    return f"{table(samples, THEIRS)}\n\n{verdicts(samples, THEIRS, EXPECTED)}"
+    return f"{table(samples, THEIRS)}\n\n{verdicts(samples, THEIRS, EXPECTED if count >= EXPECTED_FROM else {})}"
 
 
 def compare_services(ovs: OvsSandbox, count: int, rounds: int) -> str:
