@@ -6,12 +6,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flows.flow_bridge import FlowBridge
 from ovs_sandbox import OvsSandbox
+
+from sluice.ovs.kept import kept_path
+from sluice.ovs.program import Owner
 
 ROOT = Path(__file__).parents[3]
 NODE_PYTHON = "/usr/bin/python3"
@@ -22,6 +26,13 @@ cookie=0x51c3000000000001, table=classify, priority=200,ip,in_port=5 actions=set
 cookie=0x51c3000000000002, table=route, priority=100,ip,nw_dst=10.0.0.2 actions=ct(commit,zone=5,exec(set_field:0x1->ct_mark)),output:2
 """
 COOKIE = "0x51c3000000000000/0xffff000000000000"
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays_on_the_host() -> Iterator[None]:
+    """The module keeps what it has encoded of long texts where a node does."""
+    yield
+    Path(kept_path("br0", Owner())).unlink(missing_ok=True)
 
 
 def module(name: str, options: dict[str, Any], *flags: str) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class Program:
             "files": {"/etc/never": {"content": "by restore"}},
         })
         (self.folder / "flows.txt").write_text("\n".join(FLOWS) + "\n")
+        for name in ("groups.txt", "meters.txt"):
+            (self.folder / name).write_text("")
 
     def write(self, name: str, content: Any) -> None:
         (self.folder / name).write_text(json.dumps(content))
