@@ -9,7 +9,8 @@ The lab is up. Look around:
     ctr -n sluice containers ls                             the pods
   less inventories/demo/artifacts/demo/node1/flows.txt    what the inventory says about node1
   make site                                               run it again: nothing changes
-  edit inventories/demo/manifests/shop.yml, then
-    .venv/bin/ansible-playbook playbooks/site.yml --check --diff     what the edit would do
+  edit inventories/demo/manifests/policies.yml, then
+    .venv/bin/ansible-playbook playbooks/policy.yml --check --diff   what the edit would do; without the options: do it
+    make verify                                             what it did, by packets
   make lab-down                                           remove every trace
 TEXT
