@@ -21,7 +21,9 @@ class Row:
     source: str
     destination: str
     port: int
+    """0 where the protocol has none."""
     protocol: str
+    """TCP | UDP | SCTP | ICMP"""
     allow: bool
     verdict: str = ""
     """drop (silence) or reject (an answer that refuses), where the source of the case tells them apart."""
@@ -109,6 +111,6 @@ def _row(raw: Mapping[str, Any]) -> Row:
     if unknown:
         # A condition that is not understood would pass without having been looked at.
         raise ValueError(f"a row has {', '.join(sorted(unknown))}, which the runner does not know")
-    return Row(raw["from"], raw["to"], int(raw["port"]), raw["protocol"], bool(raw["allow"]), raw.get("verdict") or "",
+    return Row(raw["from"], raw["to"], int(raw.get("port") or 0), raw["protocol"], bool(raw["allow"]), raw.get("verdict") or "",
                tuple(raw.get("backends") or ()), raw.get("mode") or "", int(raw.get("requests") or 1), raw.get("client_ip") or "",
                int(raw.get("source_port") or 0))

@@ -71,7 +71,8 @@ def as_expected(row: Row, answers: Sequence[Answer], gateways: Collection[str]) 
 def _is_server(row: Row, servers: Collection[str]) -> bool:
     if row.backends:
         return set(servers) <= set(row.backends)
-    return row.destination.startswith(("svc:", "nodeport:", "ip:")) or set(servers) == {row.destination}
+    # An echo reply does not say whose it is.
+    return row.protocol == "ICMP" or row.destination.startswith(("svc:", "nodeport:", "ip:")) or set(servers) == {row.destination}
 
 
 def engine_as_expected(row: Row, verdict: Verdict) -> bool:

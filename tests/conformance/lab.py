@@ -113,6 +113,10 @@ class Lab:
             self._outside_addresses.add(address)
         return Place(f"ip:{address}", self._outside, address, binds=True)
 
+    def running(self, node: str) -> Node:
+        """A node itself, for what no case does to it."""
+        return self._nodes[node]
+
     def trace(self, node: str) -> str:
         """What the bridge of a node has, for a person to look into."""
         return self._nodes[node].run("ovs-ofctl", "-O", "OpenFlow15", "dump-flows", BRIDGE)

@@ -48,6 +48,8 @@ class Node:
             raise RuntimeError(f"the namespaces of {name} could not be made: {keeper.stdout.read()}")
         self._enter = ["nsenter", f"--net=/proc/{keeper.pid}/ns/net", f"--mount=/proc/{keeper.pid}/ns/mnt"]
         self.netns = os.open(f"/proc/{keeper.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.root = Path(f"/proc/{keeper.pid}/root")
+        """Its files and sockets, as they are seen from outside."""
         self._daemon("ovsdb-server", "/etc/openvswitch/conf.db", "--remote=punix:/run/openvswitch/db.sock")
         self.run("ovs-vsctl", "--no-wait", "init")
         self._daemon("ovs-vswitchd", "--disable-system")

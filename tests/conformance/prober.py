@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
+from sluice.node.icmp import Echo
+
 from . import sctp
 from .place import Place
 
@@ -57,6 +59,7 @@ class Prober:
         self._loop = asyncio.get_running_loop()
         self._servers: dict[tuple[int, str, int, str], socket.socket] = {}
         self._raw: dict[tuple[int, str], _RawSctp] = {}
+        self._echoes: dict[tuple[int, str], Echo] = {}
 
     def __enter__(self) -> Prober:
         return self
@@ -67,12 +70,17 @@ class Prober:
             server.close()
         for raw in self._raw.values():
             raw.close()
+        for echo in self._echoes.values():
+            echo.close()
 
     def serve(self, place: Place, port: int, protocol: str) -> None:
         """Answer on a port, if nothing does yet. Raises OSError, ValueError for a protocol that cannot be probed."""
         key = (place.netns, place.address, port, protocol)
         if protocol == "SCTP":
             self._sctp(place)
+        elif protocol == "ICMP":
+            # The kernel answers.
+            pass
         elif key not in self._servers:
             if protocol not in ("TCP", "UDP"):
                 raise ValueError(f"there is no probe for the protocol {protocol}")
@@ -86,7 +94,8 @@ class Prober:
 
     async def ask(self, probe: Probe, seconds: float) -> Answer:
         """What comes back within some time."""
-        clients: dict[str, Callable[[Probe], Awaitable[Answer]]] = {"TCP": _connect, "UDP": _call, "SCTP": self._associate}
+        clients: dict[str, Callable[[Probe], Awaitable[Answer]]] = {"TCP": _connect, "UDP": _call, "SCTP": self._associate,
+                                                                    "ICMP": self._ping}
         try:
             return await asyncio.wait_for(clients[probe.protocol](probe), seconds)
         except TimeoutError:
@@ -102,6 +111,15 @@ class Prober:
 
     async def _associate(self, probe: Probe) -> Answer:
         return await self._sctp(probe.source).associate(probe)
+
+    async def _ping(self, probe: Probe) -> Answer:
+        key = (probe.source.netns, probe.source.address)
+        if key not in self._echoes:
+            self._echoes[key] = Echo(probe.source.socket(socket.SOCK_RAW, _ICMP[probe.source.family]))
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._echoes[key].request(probe.address, 0), _REPEAT_SECONDS)
+                return Answer(ALLOW)
 
 
 def _identity(name: str, client: str) -> bytes:
