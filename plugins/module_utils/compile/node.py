@@ -2,12 +2,14 @@
 """ClusterState to NodePrograms: pure, and the same on any machine."""
 from __future__ import annotations
 
+from functools import lru_cache
 from operator import attrgetter
 
-from ..connectivity.contribute import connectivity_flows
-from ..conntrack.contribute import conntrack_flows
+from ..connectivity.contribute import common_connectivity_flows, connectivity_flows
+from ..conntrack.contribute import common_conntrack_flows, conntrack_flows
 from ..host.contribute import host_program
-from ..pipeline.block import blocks
+from ..intent.state import Cluster
+from ..pipeline.block import FlowBlock, blocks
 from ..policy.contribute import policy_flows, rule_index
 from .cni import cni_program, pods_program
 from .fabric import Fabric
@@ -27,10 +29,16 @@ def compile_node(fabric: Fabric, name: str) -> NodeProgram:
     return NodeProgram(
         node=name,
         switch=switch_program(fabric, node),
-        blocks=tuple(sorted([*blocks(own), *policies.shared], key=attrgetter("order"))),
+        blocks=tuple(sorted([*blocks(own), *policies.shared, *_common(fabric.state.cluster, node.datapath)], key=attrgetter("order"))),
         groups=tuple(services.groups),
         rules=rule_index(fabric, node),
         peer_group=fabric.peer_group(node),
         host=host_program(fabric, node),
         cni=cni_program(fabric, node),
         pods=pods_program(fabric, node))
+
+
+@lru_cache(maxsize=2)
+def _common(cluster: Cluster, datapath: str) -> tuple[FlowBlock, ...]:
+    """What all nodes with a datapath have."""
+    return tuple(blocks([*common_connectivity_flows(cluster), *common_conntrack_flows(cluster, datapath)]))

@@ -39,7 +39,7 @@ def render(program: NodeProgram) -> dict[str, str]:
         "switch.json": json_text(program.switch),
         "flows.txt": "".join([block.text for block in program.blocks]),
         "groups.txt": lines_text(program.groups),
-        "rules.json": json_text(program.rules),
+        "rules.json": lines_of_json(program.rules),
         "host.json": json_text(program.host),
         "cni.conflist": json_text(program.cni),
         "pods.json": json_text(program.pods),
@@ -52,3 +52,12 @@ def lines_text(lines: Iterable[str]) -> str:
 
 def json_text(value: Mapping[str, Any]) -> str:
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True)
+
+
+def lines_of_json(entries: Mapping[str, Any]) -> str:
+    """One entry a line, for many small ones: they are compared by line, and indentation takes Python several times as long."""
+    lines = ",\n".join([f"  {_ENCODER.encode(key)}: {_ENCODER.encode(value)}" for key, value in sorted(entries.items())])
+    return f"{{\n{lines}\n}}\n" if lines else "{}\n"

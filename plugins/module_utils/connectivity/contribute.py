@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..compile.fabric import Fabric
-from ..intent.state import Node
+from ..intent.state import Cluster, Node
 from ..ovs.flow import Flow
 from .endpoints import Endpoint, endpoint_flows
 from .gateway import baseline_flows, gateway_flows
@@ -11,16 +11,21 @@ from .peers import tunnel_flows, unassigned_flows
 
 
 def connectivity_flows(fabric: Fabric, node: Node) -> list[Flow]:
-    """Flows between the node's pods, and between them and the node, the tunnel and the outside, in the cluster's traffic mode.
+    """Flows between the node's pods, and between them and the node, the tunnel and the outside.
 
     Those to the pods of other nodes are :attr:`Fabric.peer_flows`.
     """
-    cluster = fabric.state.cluster
-    flows = baseline_flows() + gateway_flows(node.pod_cidrs)
+    flows = gateway_flows(node.pod_cidrs)
     for pod in fabric.pods_by_node[node.name]:
         if not pod.host_network:
             flows += endpoint_flows(Endpoint(pod.namespace, pod.name, pod.ips, pod.mac, pod.ofport))
-    if fabric.has_tunnels:
+    return flows
+
+
+def common_connectivity_flows(cluster: Cluster) -> list[Flow]:
+    """Those that all nodes have, in the cluster's traffic mode."""
+    flows = baseline_flows()
+    if cluster.traffic_mode != "no_encap":
         flows += tunnel_flows()
     if cluster.traffic_mode == "encap":
         flows += unassigned_flows(cluster.pod_cidrs)

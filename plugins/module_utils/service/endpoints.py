@@ -98,12 +98,8 @@ def for_node(port: PortEndpoints, node: Node) -> tuple[Endpoint, ...]:
     return tuple(ready)
 
 
-def differs_by_node(service: Service, ports: Iterable[PortEndpoints]) -> bool:
-    """Whether the node decides which endpoints a connection to one of a Service's cluster IPs gets."""
-    return service.internal_traffic_policy == "Local" or any(_is_hinted(port.endpoints) for port in ports)
-
-
-def _is_hinted(endpoints: Iterable[Endpoint]) -> bool:
+def is_hinted(endpoints: Iterable[Endpoint]) -> bool:
+    """Whether hints decide which of them a node uses."""
     ready = [endpoint for endpoint in endpoints if endpoint.ready]
     return bool(ready) and (all(endpoint.hint_nodes for endpoint in ready) or all(endpoint.hint_zones for endpoint in ready))
 

@@ -2,7 +2,6 @@
 """The Services of one state as flows and groups: what is the same on every node is made once, and each node's own part by itself."""
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from typing import Iterable, NamedTuple, Optional, Sequence
 
@@ -11,7 +10,7 @@ from ..ovs.flow import Flow
 from ..pipeline.stable_id import stable_ids
 from ..pipeline.tables import NODE_PORT_ADDRESS
 from .balance import Balance
-from .endpoints import Endpoint, PortEndpoints, differs_by_node, for_node, local, service_endpoints, usable
+from .endpoints import Endpoint, PortEndpoints, for_node, is_hinted, local, service_endpoints, usable
 from .frontends import (
     Frontend,
     baseline_flows,
@@ -117,8 +116,7 @@ class ServicePlan:
     @cached_property
     def _hinted(self) -> frozenset[str]:
         """Keys of the Services whose endpoints differ by node even for the traffic policy Cluster."""
-        return frozenset(key for key, ports in self.ports.items()
-                         if ports and differs_by_node(replace(ports[0].service, internal_traffic_policy="Cluster"), ports))
+        return frozenset(key for key, ports in self.ports.items() if any(is_hinted(port.endpoints) for port in ports))
 
     @cached_property
     def _hinted_ports(self) -> tuple[PortEndpoints, ...]:

@@ -13,7 +13,7 @@ from sluice.intent.kinds.endpoint_slice import SERVICE_LABEL, EndpointPort
 from sluice.intent.kinds.endpoint_slice import Endpoint as Listed
 from sluice.intent.kinds.service import ServicePort
 from sluice.intent.state import Cluster, ClusterState, ContainerPort, Node, Pod, Transport
-from sluice.service.endpoints import PROXY_LABEL, ZONE_LABEL, Endpoint, PortEndpoints, differs_by_node, for_node, local, service_endpoints, usable
+from sluice.service.endpoints import PROXY_LABEL, ZONE_LABEL, Endpoint, PortEndpoints, for_node, is_hinted, local, service_endpoints, usable
 
 ZONES = {"node1": "a", "node2": "a", "node3": "b"}
 HTTP = ContainerPort(8080, "TCP", "http")
@@ -198,7 +198,7 @@ def test_traffic_distribution(distribution: str, hosts: list[str], used: dict[st
     made = state([service(traffic_distribution=distribution)], [pod(2 + number, host) for number, host in enumerate(hosts)])
     (port,) = service_endpoints(made)["shop/web"]
     assert {name: "".join(endpoint.node[-1] for endpoint in for_node(port, own)) for name, own in made.nodes.items()} == used
-    assert differs_by_node(port.service, [port]) == bool(distribution)
+    assert is_hinted(port.endpoints) == bool(distribution)
 
 
 def test_without_zones_only_the_node_itself_is_near() -> None:
@@ -231,13 +231,7 @@ def test_hints_count_if_all_ready_endpoints_have_them_and_one_is_for_the_zone(hi
     port = PortEndpoints(service(), service().ports[0], 4, (*endpoints, ENDING))
     assert len(for_node(port, node("node1", "a"))) == used
     assert len(for_node(port, node("node1"))) == 2, "a node without a zone takes all"
-    assert differs_by_node(service(), [port]) == all(hints)
-
-
-def test_internal_traffic_policy_local_differs_by_node() -> None:
-    assert differs_by_node(service(internal_traffic_policy="Local"), [])
-    assert not differs_by_node(service(), [])
-    assert not differs_by_node(service(external_traffic_policy="Local"), [])
+    assert is_hinted(port.endpoints) == all(hints)
 
 
 def listed(name: str, *endpoints: Listed, ports: Sequence[EndpointPort] = (EndpointPort(9376),), kind: str = "IPv4", owner: str = "web") -> EndpointSlice:
