@@ -37,6 +37,8 @@ def requests_of(row: Row) -> int:
 
 def wanted(row: Row) -> str:
     """What a row expects, in a word or two."""
+    if row.unknown:
+        return f"{row.unknown} (not known to the runner)"
     if not row.allow:
         return row.verdict or "drop or reject"
     details = [row.mode] if row.mode not in ("", "any") else []
@@ -55,6 +57,8 @@ def seen(answers: Sequence[Answer]) -> str:
 def as_expected(row: Row, answers: Sequence[Answer], gateways: Collection[str]) -> bool:
     """``gateways``: the addresses of the nodes' gateways."""
     verdicts = {answer.verdict for answer in answers}
+    if row.unknown:
+        return False
     if not row.allow:
         return verdicts <= ({row.verdict} if row.verdict else {DROP, REJECT})
     servers = {answer.server for answer in answers}
@@ -77,6 +81,8 @@ def _is_server(row: Row, servers: Collection[str]) -> bool:
 
 def engine_as_expected(row: Row, verdict: Verdict) -> bool:
     """The same of what the analysis says."""
+    if row.unknown:
+        return False
     if not row.allow:
         return verdict.action in ((row.verdict,) if row.verdict else (DROP, REJECT))
     endpoints = {endpoint.endpoint for endpoint in verdict.endpoints}

@@ -84,10 +84,12 @@ def test_the_steps_of_a_test_follow_each_other_in_order(write: Any, tmp_path: Pa
     assert [case.path.stem for case in find_cases([tmp_path])] == ["c", "b", "bb"]
 
 
-def test_a_row_with_a_condition_that_is_not_known_is_refused(write: Any) -> None:
+def test_a_row_with_a_condition_that_is_not_known_is_told(write: Any) -> None:
     row = {"from": "x/a", "to": "x/b", "port": 80, "protocol": "TCP", "allow": True}
-    assert write(expected=[row]).rows[0].name == "x/a → x/b TCP 80"
-    with pytest.raises(ValueError, match="weather"):
-        write(expected=[{**row, "weather": "fine"}])
+    assert write(expected=[row]).rows[0].unknown == ""
+    assert write(expected=[{**row, "weather": "fine"}]).rows[0].unknown == '{"weather": "fine"}'
+
+
+def test_what_is_no_case_is_refused(write: Any) -> None:
     with pytest.raises(ValueError, match="is not a case"):
         write(expected=[{"from": "x/a"}])

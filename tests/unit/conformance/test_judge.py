@@ -28,6 +28,7 @@ CASE = Case(Path("c.json"), "c", "own", frozenset(), (), (), ({"namespace": "x",
 @pytest.mark.parametrize(("row", "answers", "good"), [
     (ROW, [ALLOWED], True), (ROW, [DROPPED], False), (ROW, [REJECTED], False), (ROW, [ODD], False), (ROW, [OTHER], False),
     (dataclasses.replace(ROW, protocol="ICMP", port=0), [Answer("allow")], True),
+    (dataclasses.replace(ROW, unknown='{"weather": "fine"}'), [ALLOWED], False),
     (DENY, [DROPPED], True), (DENY, [REJECTED], True), (DENY, [ALLOWED], False), (DENY, [ODD], False),
     (dataclasses.replace(DENY, verdict="drop"), [REJECTED], False), (dataclasses.replace(DENY, verdict="drop"), [DROPPED], True),
     (dataclasses.replace(DENY, verdict="reject"), [DROPPED], False), (dataclasses.replace(DENY, verdict="reject"), [REJECTED], True),
