@@ -12,7 +12,7 @@ from . import admin, antrea, kubernetes
 from .packet import Packet, Party
 from .parties import Parties
 from .rule import EGRESS, INGRESS, Rule
-from .verdict import ADMIN, ALLOW, BASELINE, DEFAULT, DROP, EXEMPT, EXEMPTED, PASS, POLICY, Decision
+from .verdict import ADMIN, ALLOW, BASELINE, DEFAULT, DROP, EXEMPTED, PASS, POLICY, Decision
 
 ADMIN_TIER_PRIORITY = 220
 """Of AdminNetworkPolicies and of ClusterNetworkPolicies of the tier Admin among Antrea's tiers (Antrea: "Kubernetes ClusterNetworkPolicy", tier ordering)."""
@@ -64,9 +64,8 @@ class Policies:
         if subject.pod is None:
             return EXEMPTED
         rules = self._applicable(subject.pod, direction)
-        itself = packet.source.pod == packet.destination.pod
-        if itself:
-            rules = _to_itself(rules)
+        if packet.source.pod == packet.destination.pod:
+            return _decide_itself(rules, packet, subject.pod, peer)
         passed: tuple[str, ...] = ()
         first = _first(rules.admin, packet, subject.pod, peer)
         if first is not None and first.action != PASS:
@@ -80,7 +79,7 @@ class Policies:
             return Decision(ALLOW, POLICY, allowing.name, passed)
         last = _first(rules.baseline, packet, subject.pod, peer)
         if last is None:
-            return Decision(ALLOW, EXEMPT if itself else DEFAULT, "", passed)
+            return Decision(ALLOW, DEFAULT, "", passed)
         return Decision(last.action, BASELINE, last.name, passed)
 
     def _applicable(self, pod: Pod, direction: str) -> _Applicable:
@@ -95,9 +94,13 @@ class Policies:
         return found
 
 
-def _to_itself(rules: _Applicable) -> _Applicable:
+def _decide_itself(rules: _Applicable, packet: Packet, subject: Pod, peer: Party) -> Decision:
     """NetworkPolicy: "a Pod cannot block access to itself". What remains is to forbid it a Service (toServices), also if that leads back to it."""
-    return _Applicable(tuple(rule for rule in rules.admin if rule.by_service), False, (), tuple(rule for rule in rules.baseline if rule.by_service))
+    for stage, some in ((ADMIN, rules.admin), (BASELINE, rules.baseline)):
+        first = _first((rule for rule in some if rule.by_service), packet, subject, peer)
+        if first is not None and first.action != PASS:
+            return EXEMPTED if first.action == ALLOW else Decision(first.action, stage, first.name)
+    return EXEMPTED
 
 
 def _first(rules: Iterable[Rule], packet: Packet, subject: Pod, peer: Party) -> Optional[Rule]:

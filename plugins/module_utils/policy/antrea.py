@@ -115,6 +115,6 @@ def _peer(peer: AntreaPeer, own: str, state: ClusterState, selection: Selection)
 def _traffic(rule: AntreaRule, state: ClusterState) -> Optional[tuple[Traffic, ...]]:
     """What a rule says of traffic; None: any. A Service that is not there has none."""
     if rule.to_services:
-        return tuple(ToService(key) for key in rule.to_services if key in state.services)
+        return tuple(ToService(key, state.services[key].selector) for key in rule.to_services if key in state.services)
     ports = (Ports(port.protocol, port.port, port.end_port, port.source_port, port.source_end_port) for port in rule.ports)
     return (*ports, *(ICMP(one.type, one.code) for one in rule.icmp)) or None

@@ -20,6 +20,7 @@ from ..pipeline.tables import (
     POLICY_EXEMPT,
 )
 from ..plan.addresses import gateway_address
+from .hairpin import hairpin_flows
 from .model import PolicyModel
 from .placed import PlacedPart
 from .traffic import Match
@@ -49,7 +50,8 @@ def policy_flows(fabric: Fabric, node: Node) -> PolicyFlows:
     """The flows that judge what the node's pods send and get, and those that exempt from it what always works."""
     model = fabric.policies
     flows = PolicyFlows([flow(table, 0, [], [goto(following)], NAME) for table, following in zip(STAGES, STAGES[1:])], [])
-    flows.own.extend(_exempt_flows(fabric, node))
+    flows.own.extend(_gateway_flows(node))
+    flows.own.extend(hairpin_flows(model, node, fabric.pods_by_node[node.name]))
     for table in STAGES[1:-1]:
         _add_rules(flows, model, table, node.name)
     for isolated in model.isolated(node.name):
@@ -65,18 +67,10 @@ def rule_index(fabric: Fabric, node: Node) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _exempt_flows(fabric: Fabric, node: Node) -> list[Flow]:
-    """A node reaches its own pods (probes), and a pod itself through a Service, whatever policies say."""
-    flows = []
-    for cidr in node.pod_cidrs:
-        ip = family(cidr)
-        flows.append(flow(POLICY_EXEMPT, 200, [ip.ip, f"{ip.source}={gateway_address(cidr)}"], [goto(ALLOWED)], NAME))
-    for pod in fabric.pods_by_node[node.name]:
-        for address in () if pod.host_network else pod.ips:
-            ip = family(address)
-            flows.append(flow(POLICY_EXEMPT, 200, [ip.ip, f"{ip.source}={address}", f"{ip.destination}={address}"], [goto(ALLOWED)],
-                              f"pod/{pod.key}"))
-    return flows
+def _gateway_flows(node: Node) -> list[Flow]:
+    """A node reaches its own pods (probes), whatever policies say."""
+    return [flow(POLICY_EXEMPT, 200, [family(cidr).ip, f"{family(cidr).source}={gateway_address(cidr)}"], [goto(ALLOWED)], NAME)
+            for cidr in node.pod_cidrs]
 
 
 def _add_rules(flows: PolicyFlows, model: PolicyModel, table: str, node: str) -> None:

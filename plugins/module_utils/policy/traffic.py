@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple, Optional, Union
 
+from ..intent.state import Pod
 from ..pipeline.stable_id import stable_id
 from ..pipeline.tables import REPLY, SERVICE_MARK, bit_is
 from .port_masks import port_masks
@@ -57,10 +58,23 @@ class ToService(NamedTuple):
     """What was addressed to a Service, whichever of its endpoints it goes to."""
 
     key: str
+    selector: tuple[tuple[str, str], ...] = ()
+    """Labels of the pods that are its endpoints; none: only its EndpointSlices say which those are."""
+
+    @property
+    def match(self) -> Match:
+        """The mark of the Service's connections."""
+        return (f"{SERVICE_MARK}={stable_id(self.key):#x}",)
 
     def matches(self, version: int) -> tuple[Match, ...]:
-        """The mark of the Service's connections, on their packets of both directions and IP versions."""
-        return ((f"{SERVICE_MARK}={stable_id(self.key):#x}",),)
+        """The same for packets of both directions and IP versions."""
+        return (self.match,)
+
+    def may_lead_to(self, pod: Pod) -> bool:
+        """Whether the pod can be one of its endpoints."""
+        if not self.selector:
+            return True
+        return pod.namespace == self.key.partition("/")[0] and all(pod.labels.get(key) == value for key, value in self.selector)
 
 
 Traffic = Union[Ports, ICMP, ToService]
