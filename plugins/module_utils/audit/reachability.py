@@ -16,7 +16,7 @@ from .parties import Parties, address
 from .policies import Policies
 from .rule import EGRESS, INGRESS
 from .services import Frontend, Services
-from .verdict import DROP, EXEMPTED, SERVICE, Decision, EndpointVerdict, Verdict, action_of
+from .verdict import EXEMPTED, SERVICE, Decision, EndpointVerdict, Verdict, action_of
 
 PROTOCOLS = ("TCP", "UDP", "SCTP", "ICMP")
 
@@ -57,9 +57,9 @@ class Reachability:
         frontend = self._services.at(receiver, protocol, number)
         if frontend is not None:
             return self._to_service(packet, frontend, _home(sender) or node or self._services.entry_node(frontend, version))
-        if receiver.address in self._services.addresses and not receiver.node:
-            # Nothing listens at a Service's address but the Service's ports; Kubernetes leaves open what becomes of other packets.
-            return _refused(DROP)
+        refusal = "" if receiver.node else self._services.refusal(receiver.address, protocol)
+        if refusal:
+            return _refused(refusal)
         egress, ingress = self._judge(packet)
         return Verdict(action_of(egress, ingress), egress, ingress)
 

@@ -44,7 +44,7 @@ class Services:
         self._state = state
         self._frontends: dict[tuple[Address, str, int], Frontend] = {}
         self.addresses: set[Address] = set()
-        """Those of all Services, whatever the port, and also of those that are for another proxy: nothing else is to be found there."""
+        """Those of all Services, whatever the port, and also of those that are for another proxy."""
         self._node_ports: dict[tuple[str, int], Frontend] = {}
         for service in state.services.values():
             self.addresses.update(address for address, _via in _addresses(service))
@@ -58,6 +58,15 @@ class Services:
         """What Service is at that port of the address: one of its own addresses, or a node's with a NodePort ("type: NodePort")."""
         frontend = self._frontends.get((party.address, protocol, port))
         return frontend or (self._node_ports.get((protocol, port)) if party.node else None)
+
+    def refusal(self, address: Address, protocol: str) -> str:
+        """What becomes of a packet to an address of Services at which no Service has that port: Drop, Reject; empty if it is no such address.
+
+        Nothing else is to be found there. What is addressed to the cluster's own range is refused (KEP-3866: so that clients need not wait).
+        """
+        if any(address in network(cidr) for cidr in self._state.cluster.service_cidrs):
+            return DROP if protocol == "ICMP" else REJECT
+        return DROP if address in self.addresses else ""
 
     def cluster_ip(self, key: str, version: int) -> Address:
         """:raises SluiceError: There is no such Service, or it has no cluster IP of that version (headless, ExternalName, the other family)."""

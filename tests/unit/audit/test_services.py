@@ -108,8 +108,10 @@ NOBODY = {"a/one": {"ready": False}, "a/two": {"ready": False}}
     pytest.param({"source": OUTSIDE, "destination": f"ip:{BALANCER}", "of": service(load_balancer_source_ranges=("192.0.2.0/24",))}, "drop", id="not in them"),
     pytest.param({"source": OUTSIDE, "destination": "nodeport:a/web", "of": service(load_balancer_source_ranges=("192.0.2.0/24",))}, "allow",
                  id="they are for the load balancer's addresses"),
-    pytest.param({"source": "b/one", "of": replace(service(), labels={"service.kubernetes.io/service-proxy-name": "other"})}, "drop", id="for another proxy"),
-    pytest.param({"source": "b/one", "port": 81}, "drop", id="a port that it does not have"),
+    pytest.param({"source": "b/one", "of": replace(service(), labels={"service.kubernetes.io/service-proxy-name": "other"})}, "reject", id="for another proxy"),
+    pytest.param({"source": "b/one", "port": 81}, "reject", id="a port that it does not have"),
+    pytest.param({"source": "b/one", "destination": f"ip:{BALANCER}", "port": 81}, "drop", id="nor have its addresses outside of the cluster"),
+    pytest.param({"source": "b/one", "destination": "ip:10.96.7.7"}, "reject", id="an address that no Service has"),
 ])
 def test_what_comes_to_no_endpoint(question: Any, action: str) -> None:
     assert ask(**question).action == action
