@@ -21,12 +21,14 @@ from sluice.ovs.program import Owner
 from sluice.ovs.unixctl import Control
 from sluice.pipeline.cookie import OWNER_MASK, OWNER_PROGRAM
 from sluice.pipeline.notify import METERS
-from sluice.pipeline.tables import FLOW_TABLES
+from sluice.pipeline.tables import AFFINITY_GROUP, FLOW_TABLES
+from sluice.pipeline.tables import ENDPOINT as ENDPOINT_TABLE
 
 OWNER = Owner(OWNER_PROGRAM << 48, OWNER_MASK)
 _LOOKUPS = 6
 """No packet is looked up more often on one node."""
 _GROUP = re.compile(r"group_id=(\d+),")
+_CHOSEN_BY = re.compile(rf"{AFFINITY_GROUP}=(0x[0-9a-f]+)")
 
 Place = tuple[str, int]
 
@@ -65,6 +67,10 @@ class Switches:
             apply_program(address, encode_program(flows, groups, METERS, FLOW_TABLES, OWNER), FLOW_TABLES, OWNER)
             self.rules[name] = {int(cookie, 16): entry for cookie, entry in program.rules.items()}
             self.groups[name] = dict(map(_endpoints, groups))
+            for flow in flows:
+                # With session affinity the group only says which endpoint, by a number; a flow for each has its place.
+                if flow.table == ENDPOINT_TABLE and (group := _CHOSEN_BY.search(",".join(flow.match))):
+                    self.groups[name][int(group[1], 16)] |= _places(",".join(flow.actions))
 
     def trace(self, node: str, packet: str, state: Iterable[str]) -> Trace:
         """What becomes of a packet (in ovs-ofctl's syntax) whose connection is in a state such as ``trk,new``."""
@@ -74,4 +80,8 @@ class Switches:
 def _endpoints(line: str) -> tuple[int, frozenset[Place]]:
     found = _GROUP.match(line)
     assert found, line
-    return int(found[1]), frozenset((str(ipaddress.ip_address(address)), int(port)) for address, port in ENDPOINT.findall(line))
+    return int(found[1]), _places(line)
+
+
+def _places(text: str) -> frozenset[Place]:
+    return frozenset((str(ipaddress.ip_address(address)), int(port)) for address, port in ENDPOINT.findall(text))
