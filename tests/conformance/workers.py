@@ -38,11 +38,12 @@ def run_all(tests: Tests, jobs: int, packets: bool, family: int) -> Iterator[Res
     try:
         for _case in itertools.chain.from_iterable(tests):
             yield _next(done, workers)
-    finally:
+    except BaseException:
         todo.cancel_join_thread()
         for worker in workers:
-            if worker.is_alive():
-                worker.terminate()
+            worker.terminate()
+        raise
+    finally:
         for worker in workers:
             worker.join()
 
