@@ -43,8 +43,8 @@ def judge(fabric: Fabric, checks: Sequence[Check], answers: Mapping[Tuple[str, P
 
 def _wrong(check: Check, right: Expected, answer: Answer, own: Mapping[Tuple[str, str], str]) -> str:
     if answer.outcome not in right.outcomes:
-        by = f", by {right.rule}" if right.rule else ""
-        return f"expected {' or '.join(_WORDS[outcome] for outcome in right.outcomes)}{by}; {_WORDS[answer.outcome]}"
+        rule = f" ({right.rule})" if right.rule else ""
+        return f"expected {' or '.join(_WORDS[outcome] for outcome in right.outcomes)}{rule}, {_WORDS[answer.outcome]}"
     if answer.outcome != OPEN or check.probe.protocol == "icmp":
         return ""
     if check.kind == TO_OUTSIDE:

@@ -131,16 +131,16 @@ def test_when_all_is_as_expected_there_is_no_failure(fabric: Fabric) -> None:
 
 
 @pytest.mark.parametrize(("answer", "sentence"), [
-    (Answer(TIMED_OUT), "from shop/web (node1) to shop/db:5432/tcp over IPv6: expected open; timed out"),
-    (Answer(REFUSED), "from shop/web (node1) to shop/db:5432/tcp over IPv4: expected open; refused"),
+    (Answer(TIMED_OUT), "from shop/web (node1) to shop/db:5432/tcp over IPv6: expected open, timed out"),
+    (Answer(REFUSED), "from shop/web (node1) to shop/db:5432/tcp over IPv4: expected open, refused"),
     (Answer(OPEN, "shop/other 10.0.0.3"), "from shop/web (node1) to shop/db:5432/tcp over IPv4: expected an answer from shop/db, "
                                            "got shop/other 10.0.0.3"),
     (Answer(OPEN), "from shop/web (node1) to shop/db:5432/tcp over IPv4: expected an answer from shop/db, got none"),
     (Answer(OPEN, "shop/db 192.0.2.1"), "from shop/web (node1) to shop/db:5432/tcp over IPv4: expected to be seen as 10.0.0.3, "
                                         "was seen as 192.0.2.1"),
     (Answer(OPEN, "shop/db 192.0.2.1"), "from shop/cart (node1) to shop/db with a packet of 1451 bytes over IPv4: "
-                                        "expected too big to be sent; open"),
-    (Answer(TIMED_OUT), "from node1 to shop/db with ICMP over IPv4: expected open; timed out"),
+                                        "expected too big to be sent, open"),
+    (Answer(TIMED_OUT), "from node1 to shop/db with ICMP over IPv4: expected open, timed out"),
 ])
 def test_a_failure_is_said_in_words(fabric: Fabric, answer: Answer, sentence: str) -> None:
     assert sentence in failures(judged(fabric, db=answer))
@@ -230,7 +230,7 @@ def test_a_services_answer_has_to_come_from_an_endpoint_that_may_be_reached(guar
     assert expected(fabric, "node1", check.probe).outcomes == (REFUSED, TIMED_OUT)
     assert not judge(fabric, [check], {("node1", check.probe): Answer(TIMED_OUT)})[0].wrong
     assert judge(fabric, [check], {("node1", check.probe): Answer(OPEN, "shop/db 10.0.0.3")})[0].wrong == (
-        "expected refused or timed out, by NetworkPolicy isolation ingress shop/db; open")
+        "expected refused or timed out (NetworkPolicy isolation ingress shop/db), open")
     db = next(check for check in all_checks(guarded) if check.source == "shop/cart" and check.probe.destination == "Service shop/db")
     assert judge(guarded, [db], {("node1", db.probe): Answer(OPEN, "shop/web 10.0.0.2")})[0].wrong == (
         "expected an answer from shop/db, got shop/web 10.0.0.2")
@@ -244,8 +244,8 @@ def test_a_pod_that_its_service_sends_to_itself_sees_its_node(guarded: Fabric) -
 
 def test_a_failure_names_the_rule_that_decides(guarded: Fabric) -> None:
     lines = failures(judged(guarded, db=Answer(OPEN, "shop/db 10.0.0.3"), cart=Answer(TIMED_OUT)))
-    assert "from shop/web (node1) to shop/db:5432/tcp over IPv4: expected timed out, by NetworkPolicy isolation ingress shop/db; open" in lines
-    assert "from shop/web (node1) to shop/cart:80/tcp over IPv4: expected refused, by AntreaClusterNetworkPolicy no-signals egress[0]; timed out" in lines
+    assert "from shop/web (node1) to shop/db:5432/tcp over IPv4: expected timed out (NetworkPolicy isolation ingress shop/db), open" in lines
+    assert "from shop/web (node1) to shop/cart:80/tcp over IPv4: expected refused (AntreaClusterNetworkPolicy no-signals egress[0]), timed out" in lines
 
 
 def test_the_largest_packet_is_sent_between_pods_that_may_ping(guarded: Fabric) -> None:
