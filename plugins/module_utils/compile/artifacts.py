@@ -26,13 +26,17 @@ def artifact_files(state: ClusterState) -> Iterator[tuple[str, str]]:
 
     Raises InputError for a state that no program can be made from.
     """
-    fabric = Fabric(state)
+    return fabric_files(Fabric(state), state.nodes)
+
+
+def fabric_files(fabric: Fabric, nodes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """As `artifact_files`: the files that nodes share, and those of some nodes."""
     for group, flows in sorted(fabric.peer_flows.items()):
         yield peers_file(group), flows_text(flows)
     yield SERVICE_FLOWS_FILE, flows_text(fabric.service_flows)
     yield SERVICE_GROUPS_FILE, lines_text(fabric.service_groups)
     yield METERS_FILE, lines_text(METERS)
-    for name in sorted(state.nodes):
+    for name in sorted(nodes):
         for file, text in render(compile_node(fabric, name)).items():
             yield f"{name}/{file}", text
 

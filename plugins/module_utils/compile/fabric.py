@@ -2,9 +2,12 @@
 """What all nodes of one ClusterState share, computed once."""
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
+from typing import Optional
 
 from ..connectivity.peers import peer_flows
+from ..intent.changes import changes
 from ..intent.state import ClusterState, Node, Pod
 from ..ovs.flow import Flow
 from ..plan.underlay import endpoint_address, pod_mtu, transport_subnet, underlay_family
@@ -17,6 +20,21 @@ class Fabric:
 
     def __init__(self, state: ClusterState) -> None:
         self.state = state
+
+    def updated(self, state: ClusterState) -> tuple[Fabric, set[str]]:
+        """The Fabric of another state, and the nodes whose programs may differ from those of this one. Of the files that nodes share,
+        those of Services may differ, too.
+
+        What is the same is taken over: a changed policy or endpoint costs a small part of a new Fabric. Changed nodes cost all of it.
+        """
+        before, fabric = self.state, Fabric(state)
+        if (before.cluster, before.nodes) != (state.cluster, state.nodes):
+            return fabric, set(state.nodes)
+        fabric.underlay, fabric.mtu, fabric.peer_flows = self.underlay, self.mtu, self.peer_flows
+        fabric.policies, by_policies = self.policies.updated(state)
+        fabric.services, by_services = self.services.updated(state)
+        by_pods = {pod.node for _key, old, new in changes(before.pods, state.pods) if not _same_but_ready(old, new) for pod in (old, new) if pod}
+        return fabric, by_policies | by_services | by_pods
 
     @cached_property
     def underlay(self) -> int:
@@ -86,3 +104,8 @@ class Fabric:
     def _tunnelled(self, node: Node, peer: Node) -> bool:
         mode = self.state.cluster.traffic_mode
         return mode == "encap" or (mode == "hybrid" and transport_subnet(node, self.underlay) != transport_subnet(peer, self.underlay))
+
+
+def _same_but_ready(old: Optional[Pod], new: Optional[Pod]) -> bool:
+    """Whether only endpoints of Services tell two states of a pod apart."""
+    return bool(old and new and replace(old, ready=new.ready, terminating=new.terminating) == new)

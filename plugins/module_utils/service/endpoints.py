@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Iterable, Iterator, NamedTuple, Sequence
+from typing import Container, Iterable, Iterator, Mapping, NamedTuple, Sequence
 
+from ..intent.changes import changes
 from ..intent.kinds import EndpointSlice, Service
 from ..intent.kinds.service import ServicePort
 from ..intent.state import ClusterState, Node, Pod
@@ -50,6 +51,25 @@ def service_endpoints(state: ClusterState) -> dict[str, tuple[PortEndpoints, ...
     A Service with a selector has the pods that it selects, as the EndpointSlice controller of Kubernetes finds them. One without has
     the endpoints of the EndpointSlices that name it.
     """
+    return _find(state, state.services, {})
+
+
+def updated_endpoints(state: ClusterState, before: ClusterState, known: Mapping[str, tuple[PortEndpoints, ...]]) -> dict[str, tuple[PortEndpoints, ...]]:
+    """`service_endpoints` of a state, with those that are the same in the state ``before`` taken from what is known of it.
+
+    The nodes of both are the same.
+    """
+    pods = [pod for _key, *both in changes(before.pods, state.pods) for pod in both if pod]
+    labels = {(pod.namespace, *label) for pod in pods for label in pod.labels.items()}
+    suspects = {key for key, _old, _new in changes(before.services, state.services)}
+    suspects.update(piece.service for _key, *both in changes(before.endpoint_slices, state.endpoint_slices) for piece in both if piece)
+    suspects.update(key for key, service in state.services.items()
+                    if labels and service.selector and all((service.namespace, *label) in labels for label in service.selector))
+    return _find(state, suspects, known) if suspects else dict(known)
+
+
+def _find(state: ClusterState, suspects: Container[str], known: Mapping[str, tuple[PortEndpoints, ...]]) -> dict[str, tuple[PortEndpoints, ...]]:
+    """By Service its ports: of the suspects anew, of the others as known."""
     pods = _Pods(state)
     slices: dict[str, list[EndpointSlice]] = defaultdict(list)
     for piece in state.endpoint_slices.values():
@@ -57,7 +77,9 @@ def service_endpoints(state: ClusterState) -> dict[str, tuple[PortEndpoints, ...
     found = {}
     for key, service in sorted(state.services.items()):
         if not (service.headless or service.type == "ExternalName" or PROXY_LABEL in service.labels):
-            found[key] = tuple(_ports(service, pods, slices.get(key, ())))
+            old = known.get(key)
+            new = old if old is not None and key not in suspects else tuple(_ports(service, pods, slices.get(key, ())))
+            found[key] = old if old is not None and old == new else new
     return found
 
 

@@ -10,7 +10,7 @@ from ..ovs.flow import Flow
 from ..pipeline.stable_id import stable_ids
 from ..pipeline.tables import NODE_PORT_ADDRESS
 from .balance import Balance
-from .endpoints import Endpoint, PortEndpoints, for_node, is_hinted, local, service_endpoints, usable
+from .endpoints import Endpoint, PortEndpoints, for_node, is_hinted, local, service_endpoints, updated_endpoints, usable
 from .frontends import (
     Frontend,
     baseline_flows,
@@ -37,10 +37,47 @@ class Rendered(NamedTuple):
 class ServicePlan:
     """The Services of a ClusterState."""
 
-    def __init__(self, state: ClusterState) -> None:
+    def __init__(self, state: ClusterState, previous: Optional[ServicePlan] = None) -> None:
+        """``previous`` is the plan of another state, to take over what is the same; see `updated`."""
         self._state = state
-        self.ports = service_endpoints(state)
+        self.ports: dict[str, tuple[PortEndpoints, ...]] = (
+            updated_endpoints(state, previous._state, previous.ports) if previous else service_endpoints(state))
         """By key of the Service: its ports with their endpoints. Headless and ExternalName Services are not in it."""
+        self._group_ids = self._number_groups(previous)
+        self._renumbered = previous is not None and any(
+            self._group_ids.get(name, number) != number for name, number in previous._group_ids.items())
+        """Whether a group that was there before has another id."""
+        self._by_service: dict[str, Rendered] = {}
+        """By Service its part of what is the same on every node."""
+        if previous and not self._renumbered:
+            self._by_service = {key: rendered for key, rendered in previous._by_service.items() if self.ports.get(key) is previous.ports[key]}
+
+    def updated(self, state: ClusterState) -> tuple[ServicePlan, set[str]]:
+        """The plan of another state with the same nodes and settings of the cluster, and the nodes whose own flows and groups, or whose
+        host's settings, may differ from this one's."""
+        plan = ServicePlan(state, self)
+        changed = [key for key in {**self.ports, **plan.ports} if self.ports.get(key) is not plan.ports.get(key)]
+        if not changed:
+            return self, set()
+        touched: set[str] = set()
+        for key in changed:
+            before, after = self.ports.get(key), plan.ports.get(key)
+            same_service = bool(before and after and before[0].service == after[0].service)
+            touched.update(self._touched_by(before or (), same_service), self._touched_by(after or (), same_service))
+        # Hosts have no routes to Services as long as there is none.
+        return plan, set(state.nodes) if plan._renumbered or bool(self.ports) != bool(plan.ports) else touched
+
+    def _touched_by(self, ports: Iterable[PortEndpoints], only_endpoints: bool) -> set[str]:
+        """The nodes where something beside `shared` may differ when a Service's endpoints, or all of it, is there no more or is new."""
+        touched: set[str] = set()
+        for port in ports:
+            external = external_addresses(port.service)
+            if (is_hinted(port.endpoints) or port.service.load_balancer_source_ranges or not self._node_addresses.isdisjoint(external)
+                    or (not only_endpoints and (external or port.port.node_port))):
+                return set(self._state.nodes)
+            if "Local" in (port.service.internal_traffic_policy, port.service.external_traffic_policy):
+                touched.update(endpoint.node for endpoint in port.endpoints)
+        return touched & self._state.nodes.keys()
 
     @cached_property
     def node_ports(self) -> dict[int, tuple[tuple[str, int], ...]]:
@@ -79,9 +116,20 @@ class ServicePlan:
             flows += unassigned_flows(self._state.cluster.service_cidrs, self.external_addresses,
                                       self._node_addresses)
         rendered = Rendered(flows, [])
-        for port in self._all_ports():
+        for key, ports in self.ports.items():
+            part = self._by_service.get(key)
+            if part is None:
+                part = self._by_service[key] = self._shared_part(ports)
+            rendered.flows.extend(part.flows)
+            rendered.groups.extend(part.groups)
+        return rendered
+
+    def _shared_part(self, ports: Sequence[PortEndpoints]) -> Rendered:
+        rendered = Rendered([], [])
+        hinted = any(is_hinted(port.endpoints) for port in ports)
+        for port in ports:
             frontends = list(external_frontends(port))
-            if port.service.key not in self._hinted:
+            if not hinted:
                 self._add_cluster(rendered, port, frontends, None)
             self._add_nobody(rendered, port, frontends)
         return rendered
@@ -114,13 +162,9 @@ class ServicePlan:
         return _bare_addresses(self._state.nodes.values())
 
     @cached_property
-    def _hinted(self) -> frozenset[str]:
-        """Keys of the Services whose endpoints differ by node even for the traffic policy Cluster."""
-        return frozenset(key for key, ports in self.ports.items() if any(is_hinted(port.endpoints) for port in ports))
-
-    @cached_property
     def _hinted_ports(self) -> tuple[PortEndpoints, ...]:
-        return tuple(port for port in self._all_ports() if port.service.key in self._hinted)
+        """Those of the Services whose endpoints differ by node even for the traffic policy Cluster."""
+        return tuple(port for ports in self.ports.values() if any(is_hinted(port.endpoints) for port in ports) for port in ports)
 
     @cached_property
     def _guarded_ports(self) -> tuple[PortEndpoints, ...]:
@@ -136,14 +180,13 @@ class ServicePlan:
                     found.setdefault(node, []).append(port)
         return found
 
-    @cached_property
-    def _group_ids(self) -> dict[str, int]:
+    def _number_groups(self, previous: Optional[ServicePlan]) -> dict[str, int]:
         """Ids of all groups that any node may have, by name."""
-        names = []
+        names: list[str] = []
         for port in self._all_ports():
             for name in (_name(port), _local_name(port)):
                 names += [name, *(f"{name} part {index}" for index in range(group_parts(len(port.endpoints))))]
-        return stable_ids(names)
+        return previous._group_ids if previous and previous._group_ids.keys() == set(names) else stable_ids(names)
 
     def _all_ports(self) -> Iterable[PortEndpoints]:
         return (port for ports in self.ports.values() for port in ports)
