@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fnmatch
 import itertools
 import signal
@@ -33,9 +34,10 @@ def main(arguments: Sequence[str]) -> int:
     status = 0
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        for result in run_all(tests, options.jobs, not options.offline, options.family):
-            results.append(result)
-            print("\n".join(lines(result, len(results), len(chosen))), flush=True)
+        with contextlib.closing(run_all(tests, options.jobs, not options.offline, options.family)) as finished:
+            for result in finished:
+                results.append(result)
+                print("\n".join(lines(result, len(results), len(chosen))), flush=True)
     except KeyboardInterrupt:
         print(f"interrupted after {len(results)} of {len(chosen)} cases", file=sys.stderr)
         status = 130

@@ -8,7 +8,7 @@ import queue
 import resource
 import signal
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import nullcontext, suppress
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
@@ -21,7 +21,7 @@ from .run import FAIL, Result, run_sequence
 Tests = Sequence[Sequence[Case]]
 
 
-def run_all(tests: Tests, jobs: int, packets: bool, family: int) -> Iterator[Result]:
+def run_all(tests: Tests, jobs: int, packets: bool, family: int) -> Generator[Result, None, None]:
     """The results of tests (each the cases of one sequence, or one alone) as they come in.
 
     However this ends, the labs are gone afterwards. Raises RuntimeError if a worker dies.
