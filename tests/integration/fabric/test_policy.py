@@ -83,5 +83,6 @@ def test_what_was_allowed_is_so_again_without_policies(fabric: FabricLab) -> Non
 
 def test_uninstall_takes_the_agent_away(fabric: FabricLab) -> None:
     fabric.succeed("uninstall")
-    left = fabric.on("node1", "systemctl is-active sluice-agent; ls -d /etc/sluice /var/log/sluice /var/lib/sluice /etc/systemd/system/sluice* 2>/dev/null", check=False)
+    traces = "/etc/sluice /var/log/sluice /var/lib/sluice /etc/systemd/system/sluice*"
+    left = fabric.on("node1", f"systemctl is-active sluice-agent; ls -d {traces} 2>/dev/null", check=False)
     assert left.split() == ["inactive"]
