@@ -13,6 +13,9 @@ description:
     meets a part of the change. Where nothing differs, nothing is written.
   - Reads again afterwards, and fails if the switch does not have what it took.
   - On an error nothing is changed, and the message names the flows that the switch refused.
+  - Where something was changed, it waits until every packet meets the new flows. Where the switch is, this takes milliseconds; without
+    C(ovs-vswitchd)'s control socket in the directory of O(socket), there is no such wait, and packets may meet what the datapath remembers
+    of the flows before for a moment after the module's end.
   - Speaks OpenFlow 1.5 itself. It needs neither ovs-ofctl nor python3-openvswitch on the node.
 options:
   bridge:
@@ -175,6 +178,7 @@ from ansible_collections.sluice.fabric.plugins.module_utils.errors import Sluice
 from ansible_collections.sluice.fabric.plugins.module_utils.node.conntrack import flush_removed
 from ansible_collections.sluice.fabric.plugins.module_utils.node.staged_files import StagedFiles, differing
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.flow_apply import STATES, apply_program, plan_lines
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.in_effect import wait_until_in_effect
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.kept import KeptEncoding, kept_path
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.openflow.connection import socket_address
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.program import as_lines, parse_owner, parse_tables
@@ -215,6 +219,9 @@ def main() -> None:
             staged.move()
         if not module.check_mode:
             encoding.save()
+            if plan.changed:
+                # Of what was deleted, nothing is there.
+                wait_until_in_effect(address, None if options["state"] == "deleted" else next(iter(want.flows), None), options["timeout"])
         lines = plan_lines(plan, tables, None if module._diff else PLAN_LINES)
         if options["conntrack_zone"] is not None:
             kept = [] if options["state"] == "deleted" else [*(flows or []), *(groups or [])]

@@ -72,6 +72,7 @@ def stale(entries: Iterable[Entry], gone: set[Backend]) -> list[Entry]:
 def flush_removed(address: str, zone: int, removed: Iterable[str], kept: Iterable[str], check: bool = False, timeout: float = 10.0) -> int:
     """Removes the entries of backends that are in the lines ``removed`` of flows and groups, and not in ``kept``; gives their number.
 
+    The flows have to be in effect (ovs/in_effect.py): a packet that met the old ones would make its entry anew.
     Where no backend went, conntrack is not even looked at: listing it keeps ovs-vswitchd busy.
 
     :param address: where the bridge is managed; the control socket is beside it
@@ -102,9 +103,6 @@ def flush(directory: str, zone: int, gone: set[Backend], check: bool = False, ti
     """
     count = 0
     with Control(directory, timeout) as control:
-        if not check:
-            # A packet that is handled by what the datapath remembers of the old flows would make its entry anew.
-            control.run("revalidator/wait")
         datapaths = control.run("dpctl/dump-dps").split()
         # The only one is not named: Open vSwitch 3.1 takes the name for a malformed tuple when it flushes.
         named = [[]] if len(datapaths) == 1 else [[datapath] for datapath in datapaths]

@@ -18,6 +18,7 @@ class Control:
 
     def __init__(self, directory: str, timeout: float = 10.0) -> None:
         self._directory = directory
+        self._command = ""
         self._socket = self._connect(timeout)
 
     def __enter__(self) -> Control:
@@ -28,13 +29,25 @@ class Control:
 
     def run(self, command: str, *arguments: str) -> str:
         """What the command prints."""
-        buffer = bytearray()
+        self.begin(command, *arguments)
+        return self.end()
+
+    def begin(self, command: str, *arguments: str) -> None:
+        """Give a command without waiting for it; :meth:`end` does, and must come before the next one."""
+        self._command = " ".join([command, *arguments])
         try:
             self._socket.sendall(json.dumps({"id": 0, "method": command, "params": arguments}).encode())
+        except OSError as error:
+            raise SluiceError(f"ovs-vswitchd did not take `{self._command}`: {error.strerror or error}") from None
+
+    def end(self) -> str:
+        """What the command that was begun prints."""
+        buffer = bytearray()
+        try:
             while True:
                 data = self._socket.recv(1 << 20)
                 if not data:
-                    raise SluiceError(f"ovs-vswitchd ended during `{command}`")
+                    raise SluiceError(f"ovs-vswitchd ended during `{self._command}`")
                 buffer += data
                 # A reply ends with a brace, which can also be in the middle of one.
                 if buffer.endswith(b"}"):
@@ -44,9 +57,9 @@ class Control:
                     except ValueError:
                         continue
         except OSError as error:
-            raise SluiceError(f"ovs-vswitchd did not answer `{command}`: {error.strerror or error}") from None
+            raise SluiceError(f"ovs-vswitchd did not answer `{self._command}`: {error.strerror or error}") from None
         if reply.get("error") is not None:
-            raise SluiceError(f"ovs-vswitchd refused `{' '.join([command, *arguments])}`: {str(reply['error']).strip()}")
+            raise SluiceError(f"ovs-vswitchd refused `{self._command}`: {str(reply['error']).strip()}")
         return str(reply.get("result") or "")
 
     def _connect(self, timeout: float) -> socket.socket:

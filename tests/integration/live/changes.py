@@ -104,7 +104,7 @@ class Changes:
             return network_policy(name, subject, **{way: [self._rule(way) for _number in range(draw.randint(0, 2))] for way in directions})
         if name in CLUSTER_POLICIES:
             rules = {way: [{"action": self._action(), **self._rule(way)} for _number in range(draw.randint(1, 3))] for way in directions}
-            return cluster_policy(name, draw.choice(("emergency", "securityops", "application")), self._priority(), app(subject), **rules)
+            return cluster_policy(name, draw.choice(("emergency", "securityops", "application")), self._priority(name), app(subject), **rules)
         spec = {way: [self._admin_rule(way) for _number in range(draw.randint(1, 2))] for way in directions}
         return {"apiVersion": "policy.networking.k8s.io/v1alpha1", "kind": "AdminNetworkPolicy", "metadata": {"name": name},
                 "spec": {"priority": 10 + ADMIN_POLICIES.index(name) * 100 + draw.randrange(50), "subject": {"pods": _admin_pods(subject)}, **spec}}
@@ -114,7 +114,7 @@ class Changes:
         ways = [way for way in ("ingress", "egress") if spec.get(way)]
         what = draw.choice(("rule", "rule", "priority", "order")) if ways else "rule"
         if what == "priority" and "tier" in spec:
-            spec["priority"] = self._priority()
+            spec["priority"] = self._priority(name)
         elif what == "priority" and "priority" in spec:
             spec["priority"] += 1 if spec["priority"] % 100 < 90 else -50
         elif what == "order" and ways:
@@ -134,8 +134,9 @@ class Changes:
     def _action(self) -> str:
         return self._random.choice(("Allow", "Allow", "Drop", "Drop", "Reject", "Pass"))
 
-    def _priority(self) -> float:
-        return self._random.choice((1, 2.5, 5, 10, 20.25, 60))
+    def _priority(self, name: str) -> float:
+        """None that another policy has: the flows of policies with one tier and priority depend on each other."""
+        return self._random.choice((1, 3, 20, 40, 60)) + 0.25 * CLUSTER_POLICIES.index(name)
 
     def _rule(self, way: str) -> Object:
         """Peers and ports as NetworkPolicies and Antrea's policies have them alike."""

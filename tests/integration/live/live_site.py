@@ -21,6 +21,7 @@ from sluice.compile.paths import program_paths
 from sluice.intent.state import ClusterState
 from sluice.node.conntrack import flush_removed
 from sluice.ovs.flow_apply import apply_program, plan_lines
+from sluice.ovs.in_effect import wait_until_in_effect
 from sluice.ovs.kept import KeptEncoding
 from sluice.ovs.program import Owner
 from sluice.pipeline.cookie import OWNER_MASK, OWNER_PROGRAM
@@ -128,8 +129,11 @@ class LiveSite:
         address = f"unix:{self.lab.running(node).root}/run/openvswitch/{BRIDGE}.mgmt"
         encoding = KeptEncoding(f"{self._kept.name}/{node}", FLOW_TABLES, OWNER)
         flows, groups, meters = (program.text(node, kind) for kind in ("flows", "groups", "meters"))
-        plan = apply_program(address, encoding.encode(flows, groups, meters), FLOW_TABLES, OWNER)
+        want = encoding.encode(flows, groups, meters)
+        plan = apply_program(address, want, FLOW_TABLES, OWNER)
         encoding.save()
+        if plan.changed:
+            wait_until_in_effect(address, next(iter(want.flows)))
         flush_removed(address, ZONE, plan_lines(plan, FLOW_TABLES, signs="-"), [*flows.splitlines(), *groups.splitlines()])
         return plan_lines(plan, FLOW_TABLES)
 
