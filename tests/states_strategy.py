@@ -53,7 +53,7 @@ SERVICE_CIDRS = ("10.96.0.0/12", "fd96::/108")
 
 _POD_LABELS: Values = {"app": ("a", "b", "c"), "role": ("x", "y")}
 _NAMESPACE_LABELS: Values = {"team": ("red", "blue"), "env": ("test", "prod")}
-_NODE_LABELS: Values = {"rack": ("r1", "r2")}
+_NODE_LABELS: Values = {"rack": ("r1", "r2"), "topology.kubernetes.io/zone": ("east", "west")}
 _SERVICES = tuple(f"{namespace}/svc{number}" for number, namespace in enumerate(NAMESPACES))
 _BLOCKS = {
     4: (("0.0.0.0/0", ("10.0.0.0/24", "203.0.113.8/29")), ("10.0.0.0/16", ("10.0.1.0/24", "10.0.0.2/32")), ("10.0.0.0/24", ("10.0.0.2/31",)),
@@ -85,7 +85,7 @@ class Probe(NamedTuple):
 def states(draw: st.DrawFn, versions: Sequence[int] = (4,), datapath: str = "netdev") -> ClusterState:
     """A cluster of two nodes, three namespaces and six to nine pods."""
     base = cluster_state(2, 5, datapath=datapath, families=versions, service_cidrs=tuple(SERVICE_CIDRS[version == 6] for version in versions))
-    namespaces = {name: Namespace.named(name, draw(_namespace_labels)) for name in NAMESPACES}
+    namespaces = {name: Namespace.named(name, draw(_namespace_labels), draw(_logging)) for name in NAMESPACES}
     pods = _pods(draw, base)
     nodes = {name: replace(node, labels={"kubernetes.io/hostname": name, **draw(_node_labels)}) for name, node in base.nodes.items()}
     services, slices = _services(draw, versions, pods)
@@ -110,7 +110,8 @@ def _probes_of(state: ClusterState, version: int) -> st.SearchStrategy[Probe]:
     entries = tuple(state.nodes)
     # Twice the pods of the pod network: most of what there is to say is about them.
     sources = st.sampled_from([(end, "") for end in (*pods, *pods, *state.pods, *nodes)] + [(end, node) for end in (*outside, *edges[:2]) for node in entries])
-    destinations = st.sampled_from([*pods, *pods, *state.pods, *outside, *edges, *gateways])
+    services = [f"ip:{ip}" for service in state.services.values() for ip in (*service.cluster_ips, *service.external_ips) if (":" in ip) == (version == 6)]
+    destinations = st.sampled_from([*pods, *pods, *state.pods, *outside, *edges, *gateways, *services])
     spoken = st.tuples(st.sampled_from((*PORTS, *PORTS, *_PORT_EDGES)), st.sampled_from(("TCP", "UDP", "SCTP")), st.sampled_from(_SOURCE_PORT_EDGES))
     plain = st.builds(lambda source, destination, how: Probe(
         source[0], destination, how[0], how[1], how[2], version=version, node=source[1]), sources, destinations, spoken)
@@ -131,8 +132,11 @@ def _probes_of(state: ClusterState, version: int) -> st.SearchStrategy[Probe]:
 
 def _between_ends(probe: Probe) -> bool:
     """What comes from outside and goes there, or to an address that is known inside only, does not pass through the cluster."""
-    inside = (*OUTSIDE[probe.version], *_EDGES[probe.version])
-    return not probe.source.startswith("ip:") or (not probe.destination.startswith("svc:") and probe.destination[3:] not in inside)
+    if not probe.source.startswith("ip:"):
+        return True
+    address = probe.destination[3:]
+    inside = any(address.startswith(start) for start in ("10.96.", "fd96:"))
+    return not (probe.destination.startswith("svc:") or inside or address in OUTSIDE[probe.version] or address in _EDGES[probe.version])
 
 
 # Pods and Services
@@ -145,6 +149,7 @@ def _some_labels(values: Values) -> st.SearchStrategy[dict[str, str]]:
 _pod_labels = _some_labels(_POD_LABELS)
 _namespace_labels = _some_labels(_NAMESPACE_LABELS)
 _node_labels = _some_labels(_NODE_LABELS)
+_logging = st.sampled_from(({}, {}, {"networkpolicy.antrea.io/enable-logging": "true"}))
 _seldom = st.sampled_from((False, False, False, False, False, True))
 _mostly = _seldom.map(lambda not_so: not not_so)
 _container_ports = st.lists(st.builds(ContainerPort, st.sampled_from(PORTS), st.sampled_from(("TCP", "UDP", "SCTP")), st.sampled_from(PORT_NAMES)),
@@ -180,7 +185,7 @@ def _services(draw: st.DrawFn, versions: Sequence[int], pods: dict[str, Pod]) ->
                                   0 if kind == "ClusterIP" else 30000 + 10 * number + index) for index, protocol in enumerate(protocols))
         local = st.sampled_from(("Cluster", "Cluster", "Local"))
         balanced = kind == "LoadBalancer"
-        by_hand = draw(_seldom)
+        by_hand, affine = draw(_seldom), draw(_seldom)
         service = Service(
             NAMESPACES[number], f"svc{number}", type=kind, ports=ports,
             cluster_ips=tuple(f"fd96::{number + 1:x}" if version == 6 else f"10.96.0.{number + 1}" for version in versions),
@@ -189,6 +194,9 @@ def _services(draw: st.DrawFn, versions: Sequence[int], pods: dict[str, Pod]) ->
             load_balancer_ingress=tuple(f"fd98::{number + 1:x}" if version == 6 else f"198.51.100.{number + 1}" for version in versions) if balanced else (),
             load_balancer_source_ranges=draw(st.sampled_from(((), ("10.0.0.0/8", "fd10::/32"), ("203.0.113.7/32", "2001:db8:113::7/128"))))
             if balanced else (),
+            external_ips=tuple(f"fd99::{number + 1:x}" if version == 6 else f"192.0.2.{number + 1}" for version in versions) if draw(_seldom) else (),
+            session_affinity="ClientIP" if affine else "None", session_affinity_timeout=600 if affine else 0,
+            traffic_distribution=draw(st.sampled_from(("", "", "PreferSameZone", "PreferSameNode"))),
             publish_not_ready_addresses=draw(_seldom), ip_families=tuple(f"IPv{version}" for version in versions))
         services[service.key] = service
         if by_hand:
@@ -222,7 +230,7 @@ def _selectors(values: Values) -> st.SearchStrategy[LabelSelector]:
 _pod_selectors = _selectors(_POD_LABELS)
 _namespace_selectors = _selectors(_NAMESPACE_LABELS) | st.sampled_from(NAMESPACES).map(
     lambda name: LabelSelector((("kubernetes.io/metadata.name", name),)))
-_node_selectors = _selectors(_NODE_LABELS)
+_node_selectors = _selectors({"rack": _NODE_LABELS["rack"]})
 _protocols = st.sampled_from(("TCP", "UDP", "SCTP"))
 _ranges: st.SearchStrategy[tuple[Any, Optional[int]]] = st.sampled_from([(None, None), (80, None), (80, 81), (81, 8080)])
 _named: st.SearchStrategy[tuple[Any, Optional[int]]] = st.sampled_from([(name, None) for name in PORT_NAMES])
@@ -289,7 +297,7 @@ def _antrea_policies(versions: Versions) -> st.SearchStrategy[list[AntreaPolicy]
 def _antrea_policy(versions: Versions, namespace: str, baseline: bool, per_rule: bool) -> st.SearchStrategy[AntreaPolicy]:
     applied = st.lists(_applied_to(namespace), min_size=1, max_size=2).map(tuple)
     actions = st.sampled_from(("Allow", "Drop", "Reject") if baseline else ("Allow", "Drop", "Reject", "Pass"))
-    own = {"action": actions, "applied_to": applied if per_rule else st.just(())}
+    own = {"action": actions, "enable_logging": _seldom, "applied_to": applied if per_rule else st.just(())}
     by_pod = st.builds(AntreaRule, **own, peers=st.lists(_antrea_pods(namespace), max_size=2).map(tuple),
                        ports=st.lists(_antrea_ports(_ranges | _named), max_size=2).map(tuple), icmp=_icmp)
     by_address = st.builds(AntreaRule, **own, peers=st.lists(_antrea_addresses(versions, namespace), min_size=1, max_size=2).map(tuple),

@@ -57,7 +57,8 @@ def start(state: ClusterState, probe: Probe) -> Optional[Start]:
         node_of_port = probe.node or node
         # A host gives what comes to its own NodePorts to the bridge with an address that means them.
         destination = NODE_PORT_ADDRESS[version] if entry == OFPORT_GATEWAY else _transport(state, node_of_port, version)
-    is_service = kind in ("svc", "nodeport") or any(destination in (*one.external_ips, *one.load_balancer_ingress) for one in state.services.values())
+    is_service = kind == "nodeport" or any(destination in (*one.cluster_ips, *one.external_ips, *one.load_balancer_ingress)
+                                           for one in state.services.values())
     if entry == OFPORT_GATEWAY and not is_service and _home(state, destination) in ("", node) and _pod_port(state, destination) == 0:
         return None
     request = {4: 8, 6: 128}[version] if probe.icmp_type is None else probe.icmp_type

@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random clusters, of which the engine and the switches have to say the same.
-
-``SLUICE_STATES`` says how many (100 by default). The whole proof is ``SLUICE_STATES=2000 scripts/test.sh agreement``.
-"""
+"""Random clusters, of which the engine and the switches have to say the same."""
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import pytest
@@ -13,13 +9,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from agreement.comparison import Comparison
+from agreement.size import STATES
 from agreement.switches import Switches
 from sluice.intent.state import ClusterState
 from states_strategy import Probe, probes, states
 
 PARTS = 4
 """Tests that share the states, so that workers can."""
-STATES = max(PARTS, int(os.environ.get("SLUICE_STATES", "100")))
 PROBES = 24
 
 

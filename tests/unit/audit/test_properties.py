@@ -7,13 +7,13 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from states_strategy import NAMESPACES, Probe, probes, states
 
 from sluice.audit.reachability import Reachability
 from sluice.audit.verdict import Verdict
 from sluice.intent.kinds import LabelSelector, NetworkPolicy, NetworkPolicyRule
 from sluice.intent.kinds.antrea import AntreaAppliedTo, AntreaPolicy, AntreaRule
 from sluice.intent.state import ClusterState
+from states_strategy import NAMESPACES, Probe, probes, states
 
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 EVERY_POD = (AntreaAppliedTo(namespace_selector=LabelSelector()),)
