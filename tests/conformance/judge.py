@@ -22,7 +22,7 @@ REASONS = {
     "EndPortWithNamedPortErrStr": r"\.endPort\b",
     "IllegalPortRangeError": r"\.endPort\b",
     "NPWithSameNameError": r"is there twice",
-    "NamedPortErrTitle": r"\.ports\[\d+\]|named port",
+    "NamedPortErrTitle": r"\.ports\b.* names a port|\.ports\b.*named port",
     "OneFieldSetRulePeerErr": r"\.(to|from)\[\d+\]",
     "OneFieldSetSubjectErr": r"\bsubject\b",
     "UnknownRuleActionErr": r"\.action\b",

@@ -52,8 +52,17 @@ class Node:
         """Its files and sockets, as they are seen from outside."""
         self._daemon("ovsdb-server", "/etc/openvswitch/conf.db", "--remote=punix:/run/openvswitch/db.sock")
         self.run("ovs-vsctl", "--no-wait", "init")
-        self._daemon("ovs-vswitchd", "--disable-system")
+        self.start_switch()
         self._agent: subprocess.Popen[str] | None = None
+
+    def start_switch(self) -> None:
+        """Begin ovs-vswitchd, which makes of the database what it can."""
+        self._switch = self._daemon("ovs-vswitchd", "--disable-system")
+
+    def kill_switch(self) -> None:
+        """End ovs-vswitchd at once, as a crash does."""
+        self._switch.kill()
+        self._switch.wait()
 
     def run(self, *command: str) -> str:
         """A program's output on the node."""
@@ -90,14 +99,16 @@ class Node:
             process.wait()
         os.close(self.netns)
 
-    def _daemon(self, name: str, *arguments: str) -> None:
+    def _daemon(self, name: str, *arguments: str) -> subprocess.Popen[str]:
         control = f"/run/openvswitch/{name}.ctl"
+        (self.root / control[1:]).unlink(missing_ok=True)
         process = self._start([*self._enter, name, *arguments, f"--unixctl={control}", "--pidfile", "--log-file", "--verbose=console:off"])
         deadline = time.monotonic() + READY_SECONDS
         while subprocess.run([*self._enter, "test", "-S", control], check=False).returncode:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{name} did not start on {self.name}")
             time.sleep(0.02)
+        return process
 
     def _start(self, command: list[str], environment: dict[str, str] | None = None, output: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """A process that ends with this one, even if that is killed."""

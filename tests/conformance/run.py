@@ -12,7 +12,7 @@ from sluice.errors import InputError, SluiceError
 from sluice.intent.state import ClusterState
 from sluice.plan.allocations_file import Allocations
 
-from .case import Planned, plan_case
+from .case import plan_case
 from .case_file import Case, Row
 from .judge import as_expected, endpoint_rows, engine_as_expected, refusal_fits, requests_of, seen, wanted
 from .lab import Lab
@@ -76,7 +76,7 @@ def _run(case: Case, lab: Lab | None, family: int, before: Allocations, fresh: b
         planned = plan_case(case, (4, 6) if family == 6 else (4,), before)
         if case.rejection:
             return result(FAIL, f"was taken, but has to be refused: {case.rejection}"), before
-        failures = _by_packets(planned, lab, rows, family, fresh) if lab else _by_analysis(planned.state, rows, family)
+        failures = by_packets(planned.state, lab, rows, family, fresh) if lab else _by_analysis(planned.state, rows, family)
     except InputError as error:
         return _refused(case, error, result), before
     except ModuleFailed as error:
@@ -113,12 +113,13 @@ def _engine_says(engine: Reachability, row: Row, family: int) -> tuple[str, bool
     return f"engine: {verdict.action} ({', '.join(reasons)})", engine_as_expected(row, verdict)
 
 
-def _by_packets(planned: Planned, lab: Lab, rows: Sequence[Row], family: int, fresh: bool) -> list[Failure]:
-    lab.apply(planned.state, fresh)
-    targets = Targets(planned.state, lab, family)
+def by_packets(state: ClusterState, lab: Lab, rows: Sequence[Row], family: int, fresh: bool) -> list[Failure]:
+    """What the rows expect of a state, asked with real packets; and of the analysis, too. Raises as Lab.apply and Targets.target do."""
+    lab.apply(state, fresh)
+    targets = Targets(state, lab, family)
     gateways = targets.gateways()
     answers = asyncio.run(_ask_all(rows, targets, gateways))
-    engine = Reachability(planned.state)
+    engine = Reachability(state)
     failures = []
     for row, got in zip(rows, answers):
         said, engine_good = _engine_says(engine, row, family)
