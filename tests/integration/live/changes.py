@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from sluice.errors import InputError
-
-from live.live_site import Object, Program, Site, compile_site
+from live.live_site import NAMESPACE, Object, Program, Site, compile_site
 from live.path import Path
-from live.scenario import CHANGING, DATA, NAMESPACE, PATHS, STREAM, Verdicts, app, cluster_policy, gate, network_policy, site, wall
+from live.scenario import CHANGING, DATA, PATHS, STREAM, Verdicts, app, cluster_policy, gate, network_policy, site, wall
+
+from sluice.errors import InputError
 
 APPS = ("front", "back", "db")
 GATES, WALLS = ("network", "cluster", "both"), ("egress", "ingress", "reject")
@@ -69,7 +69,7 @@ class Changes:
 
     def _take(self, what: str, objects: Objects) -> Change | None:
         try:
-            program = compile_site(objects.site(), self.last.program.allocations)
+            program = compile_site(objects.site(), self.last.program)
         except InputError as error:
             raise AssertionError(f"{what} is no valid input: {error}") from error
         verdicts = Verdicts(program.state)

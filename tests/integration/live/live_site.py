@@ -14,8 +14,8 @@ from conformance.case import plan_case
 from conformance.case_file import Case
 from conformance.lab import Lab
 from conformance.place import Place
-
-from sluice.compile.artifacts import artifact_files
+from sluice.compile.artifacts import fabric_files
+from sluice.compile.fabric import Fabric
 from sluice.compile.order import receivers
 from sluice.compile.paths import program_paths
 from sluice.intent.state import ClusterState
@@ -41,7 +41,6 @@ class Site:
 
     pods: tuple[Object, ...]
     services: tuple[Object, ...] = ()
-    tiers: tuple[Object, ...] = ()
     policies: tuple[Object, ...] = ()
 
 
@@ -53,33 +52,42 @@ def pod(name: str, ready: bool = True, **labels: str) -> Object:
 class Program:
     """What a site compiles to."""
 
-    state: ClusterState
+    fabric: Fabric
     allocations: Allocations
     files: Mapping[File, str]
+
+    @property
+    def state(self) -> ClusterState:
+        return self.fabric.state
 
     def text(self, node: str, kind: str) -> str:
         """The ``flows``, ``groups`` or ``meters`` of a node."""
         return "".join(self.files[File(path)] for path in program_paths(self.state, _FOLDER)[node][kind])
 
+    def file(self, node: str, name: str) -> str:
+        """One of a node's own files."""
+        return self.files[_FOLDER / node / name]
+
     def rules(self, node: str) -> dict[str, dict[str, Any]]:
         """Cookie to the rule that flows with it execute."""
-        rules: dict[str, dict[str, Any]] = json.loads(self.files[_FOLDER / node / "rules.json"])
+        rules: dict[str, dict[str, Any]] = json.loads(self.file(node, "rules.json"))
         return rules
 
 
-def compile_site(site: Site, before: Allocations = Allocations()) -> Program:  # noqa: B008 - immutable
-    """Load, plan and compile. Raises InputError."""
+def compile_site(site: Site, before: Program | None = None) -> Program:
+    """Load, plan and compile, of what was ``before`` only what the change can have touched. Raises InputError."""
     case = Case(File("live.json"), "live", "own", frozenset(), (), ({"name": NAMESPACE, "labels": {}},), site.pods, site.services, site.policies,
-                (), site.tiers, (), {}, "", "", 0)
-    planned = plan_case(case, (4,), before)
-    return Program(planned.state, planned.allocations, {_FOLDER / path: text for path, text in artifact_files(planned.state)})
+                (), (), (), {}, "", "", 0)
+    planned = plan_case(case, (4,), before.allocations if before else Allocations())
+    fabric, nodes = before.fabric.updated(planned.state) if before else (Fabric(planned.state), set(planned.state.nodes))
+    files = {_FOLDER / path: text for path, text in fabric_files(fabric, nodes)}
+    return Program(fabric, planned.allocations, {**(before.files if before else {}), **files})
 
 
 @dataclass(frozen=True)
 class Applied:
     """One change of the site, as it came to the nodes."""
 
-    state: ClusterState
     begun: float
     """When the first node was given it; seconds of CLOCK_MONOTONIC."""
     done: float
@@ -118,11 +126,11 @@ class LiveSite:
             lines.update(self._by_modules(program, batch) if by_modules else {node: self._in_process(program, node) for node in batch})
         done = time.monotonic()
         self.program = program
-        return Applied(program.state, begun, done, order, lines)
+        return Applied(begun, done, order, lines)
 
     def _by_modules(self, program: Program, nodes: Sequence[str]) -> dict[str, Sequence[str]]:
         runs = {node: self.lab.running(node).start_module("flows", module_options(program, node)) for node in nodes}
-        return {node: run.result()["diff"]["prepared"].splitlines() for node, run in runs.items()}
+        return {node: [line for line in run.result()["diff"]["prepared"].splitlines() if line[0] in "-+"] for node, run in runs.items()}
 
     def _in_process(self, program: Program, node: str) -> Sequence[str]:
         """As plugins/modules/flows.py does, but for the files."""
@@ -142,6 +150,6 @@ def module_options(program: Program, node: str) -> dict[str, Any]:
     """What role pod_network gives to module flows."""
     texts = {kind: program.text(node, kind) for kind in ("flows", "groups", "meters")}
     files = {f"/etc/sluice/{kind}.txt": text for kind, text in texts.items()}
-    files["/etc/sluice/rules.json"] = program.files[_FOLDER / node / "rules.json"]
+    files["/etc/sluice/rules.json"] = program.file(node, "rules.json")
     return {"bridge": BRIDGE, "tables": {str(number): name for number, name in FLOW_TABLES.items()}, "cookie": str(OWNER), "files": files,
             "conntrack_zone": ZONE, "_ansible_diff": True, **texts}

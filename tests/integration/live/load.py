@@ -12,9 +12,9 @@ from pathlib import Path as File
 from types import TracebackType
 from typing import Any
 
-from conformance.place import Place
-
 from live.path import Path, Record, Stream
+
+from conformance.place import Place
 
 ROOT = File(__file__).parents[3]
 RATE = 1200.0

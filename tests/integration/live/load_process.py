@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
-from conformance.place import Place
 from live.path import ICMP, SYN, TCP, UDP, Path, Record, Stream
+
+from conformance.place import Place
 
 TICK_SECONDS = 0.002
 BURST = 100
@@ -140,6 +141,8 @@ class Streams:
         for place in places.values():
             for port in ports:
                 server = place.socket(socket.SOCK_STREAM)
+                # A load before this one has left its connections behind.
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 server.bind((place.address, port))
                 server.listen(64)
                 watch(server, lambda one=server: self._accept(one))  # type: ignore[misc]
@@ -219,14 +222,14 @@ class _End:
         self._last = now
         self._rest += data
         while len(self._rest) >= _RECORD.size:
-            number, = _RECORD.unpack(self._rest[:_RECORD.size])
+            (number,) = _RECORD.unpack(self._rest[:_RECORD.size])
             self._rest = self._rest[_RECORD.size:]
             if number != self.received:
                 self.error = self.error or f"record {number} came where {self.received} was due"
             self.received += 1
 
     def retransmitted(self) -> int:
-        information = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        information: bytes = self._connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
         return int.from_bytes(information[_TOTAL_RETRANSMITTED:_TOTAL_RETRANSMITTED + 4], sys.byteorder)
 
 
@@ -272,7 +275,7 @@ _SO_RCVBUFFORCE = 33
 
 def _checksum(data: bytes) -> int:
     """RFC 1071."""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total = sum(int.from_bytes(data[at:at + 2], "big") for at in range(0, len(data), 2))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

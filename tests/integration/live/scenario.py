@@ -2,20 +2,22 @@
 """The pods, what they send each other, and what of it is always allowed, never allowed, or as the policies of the moment say."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+from live.live_site import NAMESPACE, LiveSite, Object, Site, pod
+from live.load import RATE, Load
+from live.path import ICMP, SYN, TCP, UDP, Path
 
 from sluice.audit.reachability import Reachability
 from sluice.audit.verdict import ALLOW
 from sluice.intent.state import ClusterState
 
-from live.live_site import NAMESPACE, Object, Site, pod
-from live.path import ICMP, SYN, TCP, UDP, Path
-
 NODES = (1, 2)
 """The planner places ``…-1`` on node1 and ``…-2`` on node2."""
 DATA, STREAM, CHANGING, WALLED, SERVICE_PORT = 5000, 5001, 5005, 5007, 6000
 PORTS = {UDP: (DATA, CHANGING, WALLED), TCP: (STREAM,)}
-SERVICE = "svc:live/back"
+SERVICE, SERVICE_ADDRESS = "svc:live/back", "10.96.0.10"
 
 
 def pairs(source: str, destination: str) -> list[tuple[str, str]]:
@@ -27,10 +29,12 @@ FREE = [Path(source, destination, protocol, DATA if protocol == UDP else 0)
         for source, destination in (("live/free-1", "live/free-2"), ("live/free-2", "live/free-1")) for protocol in (UDP, ICMP)]
 """Between pods that no policy is about: what these lose is lost to the machine."""
 ALLOWED = [
-    *(Path(*pair, UDP, DATA) for pair in pairs("front", "back") + pairs("back", "db")), *(Path(*pair, ICMP) for pair in pairs("front", "back") + pairs("back", "db")),
+    *(Path(*pair, UDP, DATA) for pair in pairs("front", "back") + pairs("back", "db")),
+    *(Path(*pair, ICMP) for pair in pairs("front", "back") + pairs("back", "db")),
     *(Path(*pair, TCP, STREAM) for pair in pairs("front", "back")), *(Path(f"live/front-{one}", SERVICE, UDP, SERVICE_PORT) for one in NODES)]
 FORBIDDEN = [
-    *(Path(*pair, UDP, DATA) for pair in pairs("front", "db") + pairs("db", "front")), *(Path(*pair, ICMP) for pair in pairs("front", "db") + pairs("db", "front")),
+    *(Path(*pair, UDP, DATA) for pair in pairs("front", "db") + pairs("db", "front")),
+    *(Path(*pair, ICMP) for pair in pairs("front", "db") + pairs("db", "front")),
     *(Path(*pair, SYN, STREAM) for pair in pairs("front", "db")),
     # On one node, so that a change may move the refusal from the one's egress to the other's ingress.
     *(Path(f"live/back-{one}", f"live/db-{one}", UDP, WALLED) for one in NODES)]
@@ -94,8 +98,14 @@ def site(policies: list[Object], back_ready: bool = True) -> Site:
     pods = tuple(pod(f"{name}-{side}", ready=back_ready or (name, side) != ("back", 2), app=name, side=str(side))
                  for name in ("back", "db", "free", "front") for side in NODES)
     service = {"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": NAMESPACE, "name": "back"},
-               "spec": {"selector": {"app": "back"}, "clusterIP": "10.96.0.10", "ports": [{"port": SERVICE_PORT, "targetPort": DATA, "protocol": "UDP"}]}}
-    return Site(pods, (service,), (), (*FIXED, *policies))
+               "spec": {"selector": {"app": "back"}, "clusterIP": SERVICE_ADDRESS, "ports": [{"port": SERVICE_PORT, "targetPort": DATA, "protocol": "UDP"}]}}
+    return Site(pods, (service,), (*FIXED, *policies))
+
+
+def start_load(live: LiveSite, paths: Sequence[Path] = PATHS, rate: float = RATE) -> Load:
+    """What is sent, from now on."""
+    places = {key: live.place(key) for key in live.program.state.pods}
+    return Load(places, paths, {**{key: place.address for key, place in places.items()}, SERVICE: SERVICE_ADDRESS}, PORTS, rate)
 
 
 class Verdicts:

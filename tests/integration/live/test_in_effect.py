@@ -8,13 +8,13 @@ import time
 from pathlib import Path as File
 
 sys.path.insert(0, str(File(__file__).parents[2]))
-from conformance.lab import Lab
-from conformance.place import Place
 from live.judgement import Period, judge
 from live.live_site import LiveSite, compile_site
-from live.load import Load
 from live.path import UDP, Path
-from live.scenario import DATA, PORTS, app, cluster_policy, gate, site, wall
+from live.scenario import DATA, app, cluster_policy, gate, site, start_load, wall
+
+from conformance.lab import Lab
+from conformance.place import Place
 
 REMEMBERED = 3000
 """So many addresses of its rules the datapath tells apart, and goes through in a round; as the host answers, with two entries each."""
@@ -34,13 +34,12 @@ def test_what_is_forbidden_is_so_when_the_run_ends() -> None:
     opened, closed = site([*gate("network"), *wall("ingress"), many]), site([*wall("ingress"), many])
     with Lab() as lab:
         live = LiveSite(lab, opened)
-        programs = [compile_site(one, live.program.allocations) for one in (opened, closed)]
-        places = {key: live.place(key) for key in live.program.state.pods}
-        with Load(places, PATHS, {key: place.address for key, place in places.items()}, PORTS, RATE) as load:
+        programs = [live.program, compile_site(closed, live.program)]
+        with start_load(live, PATHS, RATE) as load:
             begun = time.monotonic()
             periods = [Period(begun, begun, True)]
             for number in range(1, CHANGES + 1):
-                remind(places["live/front-1"])
+                remind(live.place("live/front-1"))
                 applied = live.change(programs[number % 2])
                 periods.append(Period(applied.begun, applied.done, number % 2 == 0))
                 time.sleep(0.2)

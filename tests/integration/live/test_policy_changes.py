@@ -17,14 +17,15 @@ from pathlib import Path as File
 import pytest
 
 sys.path.insert(0, str(File(__file__).parents[2]))
-from conformance.lab import Lab
 from live.changes import Changes
 from live.concern import surplus, touched
 from live.judgement import Judgement, Period, judge
 from live.live_site import LiveSite
 from live.load import RATE, Load
 from live.path import TCP, Path
-from live.scenario import ALLOWED, FLEETING, FORBIDDEN, FREE, PATHS, PORTS, SERVICE, Verdicts
+from live.scenario import ALLOWED, FLEETING, FORBIDDEN, FREE, PATHS, Verdicts, start_load
+
+from conformance.lab import Lab
 
 CHANGES = int(os.environ.get("LIVE_CHANGES", "200"))
 SEED = int(os.environ.get("LIVE_SEED", "3"))
@@ -60,9 +61,7 @@ def test_changes_under_load() -> None:
     changes = Changes(SEED)
     with Lab() as lab:
         live = LiveSite(lab, changes.last.objects.site())
-        places = {key: live.place(key) for key in live.program.state.pods}
-        addresses = {key: place.address for key, place in places.items()} | {SERVICE: "10.96.0.10"}
-        with Load(places, PATHS, addresses, PORTS) as load:
+        with start_load(live) as load:
             run = _run(live, changes)
             load.stop()
         live.close()
