@@ -15,13 +15,14 @@ from .report import lines
 from .run import FAIL, SKIP, run_sequence
 
 CASES = Path(__file__).parents[3] / "shared" / "conformance" / "cases"
+OWN_CASES = Path(__file__).with_name("cases")
 CHOSEN = [line for line in Path(__file__).with_name("smoke.txt").read_text().splitlines() if line and not line.startswith("#")]
 
 
 def tests() -> list[list[Case]]:
-    """The chosen cases, steps of one test together; none where the cases are not."""
+    """Our own cases and the chosen ones of others, where those are; steps of one test together."""
     cases = find_cases([CASES]) if CASES.is_dir() else []
-    chosen = [case for case in cases if any(fnmatch.fnmatch(case.id, glob) for glob in CHOSEN)]
+    chosen = [case for case in cases if any(fnmatch.fnmatch(case.id, glob) for glob in CHOSEN)] + find_cases([OWN_CASES])
     return [list(steps) for _key, steps in itertools.groupby(chosen, key=lambda case: case.sequence or case.id)]
 
 

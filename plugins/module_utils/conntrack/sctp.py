@@ -8,11 +8,13 @@ from __future__ import annotations
 from ..ovs.flow import Flow
 from ..pipeline.build import V4, V6, Family, flow, goto
 from ..pipeline.cookie import OWNER_LEARNED, cookie
-from ..pipeline.tables import ALLOWED, CONNTRACK, CONNTRACK_STATE, POLICY_EXEMPT, REPLY, ROUTE, SCTP_REPLY, bit_is
+from ..pipeline.tables import ALLOWED, CONNTRACK, CONNTRACK_STATE, FROM_TUNNEL, POLICY_EXEMPT, REPLY, ROUTE, SCTP_REPLY, bit_is, source_is
 from .state import exchange
 
 NAME = "sctp"
 WORD = {4: "sctp", 6: "sctp6"}
+UNREACHABLE = {4: ("icmp", "icmp_type=3"), 6: ("icmp6", "icmp_type=1")}
+"""RFC 792, RFC 4443 section 3.1."""
 IDLE_SECONDS = 210
 """How long a silent association is remembered: Linux' nf_conntrack_sctp_timeout_established, which its heartbeats keep alive."""
 ASSOCIATIONS_MAX = 20000
@@ -30,6 +32,9 @@ def sctp_flows(established: str) -> list[Flow]:
             flow(CONNTRACK_STATE, 260, [bit_is(REPLY, True), sctp], reply, NAME),
             flow(CONNTRACK_STATE, 255, [bit_is(REPLY, False), sctp, "ct_state=-trk"], [goto(POLICY_EXEMPT)], NAME),
             flow(ALLOWED, 210, [bit_is(REPLY, False), sctp, "ct_state=-trk"], [_learn(ip), goto(ROUTE)], NAME)]
+        # The agent of another node, or a router there, says that a packet of SCTP was refused. No connection is known that this is about, so
+        # it counts as invalid; but what another node's switch lets into the tunnel was judged there.
+        flows.append(flow(CONNTRACK_STATE, 235, ["ct_state=+inv+trk", source_is(FROM_TUNNEL), *UNREACHABLE[ip.version]], [goto(ROUTE)], NAME))
     return flows
 
 
