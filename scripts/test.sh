@@ -22,6 +22,7 @@ sanity() {
 integration() {
     # What has daemons and namespaces of its own, two at a time; then what brings up labs and fills the machine by itself.
     each "$python -m pytest -n 2 --dist loadfile --durations=15 tests/integration --ignore=tests/integration/fabric --ignore=tests/integration/lab" \
+        "$python -m pytest -n 2 --durations=5 tests/agreement" \
         "$python -m pytest --durations=15 tests/integration/lab tests/integration/fabric"
 }
 
