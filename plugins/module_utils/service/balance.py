@@ -14,7 +14,7 @@ from .endpoints import Endpoint
 from .groups import Bucket, select_group
 
 AFFINITY_SECONDS_MAX = 0xFFFF
-"""A flow's timeout has 16 bits. After it, a client still gets the endpoint that its address hashes to: the same one, if none came or went."""
+"""A flow's timeout has 16 bits: longer affinity ends after 18 hours, too."""
 AFFINE_CLIENTS_MAX = 4096
 """Clients that the switch remembers for one endpoint, so that clients who invent addresses cannot fill it."""
 

@@ -34,10 +34,11 @@ def group_parts(count: int) -> int:
 def select_group(group_id: int, buckets: Sequence[Bucket], part_ids: Sequence[int], client: str, affine: bool) -> list[str]:
     """The groups that choose one of ``buckets`` (in order of id) for a new connection, each as often as any other.
 
-    ``client``: the field with the client's address. ``affine``: a client gets the same one again, as long as that is there.
+    ``client``: the field with the client's address. ``affine``: the switch learns the choice, so each connection needs a datapath flow of its
+    own until it has: one that several share would still choose anew for a moment.
     ``part_ids``: as many ids as `group_parts` asks for.
     """
-    fields = client if affine else f"{client},tcp_src,udp_src,sctp_src"
+    fields = f"{client},tcp_src,udp_src,sctp_src"
     if not part_ids:
         by_hash = affine or len(buckets) > DP_HASH_ENDPOINTS
         return [_one_group(group_id, buckets, fields if by_hash else "")]

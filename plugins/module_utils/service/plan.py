@@ -208,6 +208,8 @@ class ServicePlan:
 
     def _add_nobody(self, rendered: Rendered, port: PortEndpoints, frontends: Sequence[Frontend]) -> None:
         """Where a traffic policy is Local: what holds on nodes without an endpoint."""
+        if "Local" not in (port.service.internal_traffic_policy, port.service.external_traffic_policy):
+            return
         nobody = self._balance(port, _local_name(port), ())
         if port.service.internal_traffic_policy == "Local":
             rendered.flows.extend(internal_flows(port, nobody))
