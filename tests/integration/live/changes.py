@@ -15,6 +15,8 @@ from live.scenario import CHANGING, DATA, PATHS, STREAM, Verdicts, app, cluster_
 from sluice.errors import InputError
 
 APPS = ("front", "back", "db")
+KINDS = {"policy": 10, "gate": 2, "wall": 2, "endpoint": 2}
+"""What a change may be about, and how often it is."""
 GATES, WALLS = ("network", "cluster", "both"), ("egress", "ingress", "reject")
 NETWORK_POLICIES, CLUSTER_POLICIES, ADMIN_POLICIES = (
     tuple(f"{kind}-{number}" for number in range(count)) for kind, count in (("np", 4), ("acnp", 4), ("anp", 2)))
@@ -47,9 +49,10 @@ class Change:
 class Changes:
     """One random change after the other. Those under which a path would not stay as it has to are drawn again."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, kinds: Sequence[str] = tuple(KINDS)) -> None:
         self._random = Random(seed)
-        self.refused = 0
+        self._kinds = kinds
+        self.drawn_again = 0
         """Changes that were drawn again."""
         objects = Objects()
         program = compile_site(objects.site())
@@ -65,7 +68,7 @@ class Changes:
                 if change:
                     self.last = change
                     return change
-            self.refused += 1
+            self.drawn_again += 1
 
     def _take(self, what: str, objects: Objects) -> Change | None:
         try:
@@ -78,7 +81,7 @@ class Changes:
 
     def _alter(self, objects: Objects) -> str:
         """One step; what it was."""
-        kind = self._random.choices(("policy", "gate", "wall", "endpoint"), (10, 2, 2, 2))[0]
+        kind = self._random.choices(self._kinds, [KINDS[kind] for kind in self._kinds])[0]
         if kind == "gate":
             objects.gate = self._random.choice(GATES)
             return f"gate {objects.gate}"
