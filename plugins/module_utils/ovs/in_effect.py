@@ -30,25 +30,24 @@ def wait_until_in_effect(address: str, present: Optional[bytes], timeout: float 
     :param address: where the bridge is managed
     :param present: a flow that the bridge has, as `flow_desc` gives it; put again, it makes a round begin at once. Without it, one begins
         within half a second
-    :raises SluiceError: the flows are as wanted, but ovs-vswitchd does not answer
+    :raises SluiceError: ovs-vswitchd does not answer
     """
     kind, _colon, path = address.partition(":")
     directory = Path(path).parent
     if kind != "unix" or not any(directory.glob("ovs-vswitchd*.ctl")):
         return
-    with Control(str(directory), timeout) as control:
-        # The end of a round is told, but not which: the first may have begun before the change, the second has begun after it.
-        for _round in range(2):
-            # Asked before the round begins, as a short one might else be over before.
-            control.begin("revalidator/wait")
-            if present:
-                with Connection(address, timeout) as connection:
-                    commit(connection, add_flow(present, 1))
-            try:
+    try:
+        with Control(str(directory), timeout) as control:
+            # The end of a round is told, but not of which: the first may have begun before the change, the second has begun after it.
+            for _round in range(2):
+                # Asked before the round begins, as a short one might else be over before.
+                control.begin("revalidator/wait")
+                if present:
+                    with Connection(address, timeout) as connection:
+                        commit(connection, add_flow(present, 1))
                 control.end()
-            except SluiceError as error:
-                if "multiple" not in str(error):
-                    raise
-                # With datapaths of two kinds, ovs-vswitchd cannot tell.
-                time.sleep(_BLIND_SECONDS)
-                return
+    except SluiceError as error:
+        if "multiple udpifs" not in str(error):
+            raise SluiceError(f"the flows are as wanted, but the switch does not say whether packets meet them yet: {error}") from None
+        # With datapaths of two kinds, ovs-vswitchd cannot tell.
+        time.sleep(_BLIND_SECONDS)

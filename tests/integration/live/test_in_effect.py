@@ -7,6 +7,10 @@ import sys
 import time
 from pathlib import Path as File
 
+import pytest
+from flows.flow_bridge import FlowBridge
+from ovs_sandbox import OvsSandbox
+
 sys.path.insert(0, str(File(__file__).parents[2]))
 from live.judgement import Period, judge
 from live.live_site import LiveSite, compile_site
@@ -15,6 +19,8 @@ from live.scenario import DATA, app, cluster_policy, gate, site, start_load, wal
 
 from conformance.lab import Lab
 from conformance.place import Place
+from sluice.errors import SluiceError
+from sluice.ovs.in_effect import wait_until_in_effect
 
 REMEMBERED = 3000
 """So many addresses of its rules the datapath tells apart, and goes through in a round; as the host answers, with two entries each."""
@@ -51,6 +57,21 @@ def test_what_is_forbidden_is_so_when_the_run_ends() -> None:
         assert not judgement.leaked
         assert judgement.closing == [0.0] * (CHANGES // 2)
         assert judgement.opening == [0.0] * (CHANGES // 2)
+
+
+def test_a_switch_that_does_not_answer_is_an_error(ovs: OvsSandbox) -> None:
+    bridge = FlowBridge(ovs)
+    bridge.apply(["actions=drop"])
+    wait_until_in_effect(bridge.address, None)
+    wait_until_in_effect(bridge.address, next(iter(bridge.flows())))
+    ovs.pause("ovs-vswitchd")
+    with pytest.raises(SluiceError, match="the flows are as wanted, but the switch does not say whether packets meet them yet"):
+        wait_until_in_effect(bridge.address, None, timeout=0.3)
+    ovs.resume("ovs-vswitchd")
+
+
+def test_of_a_switch_elsewhere_nothing_is_asked() -> None:
+    wait_until_in_effect("tcp:192.0.2.1:6653", None)
 
 
 def remind(place: Place) -> None:
