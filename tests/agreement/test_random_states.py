@@ -27,7 +27,7 @@ def questions(draw: st.DrawFn) -> tuple[ClusterState, list[Probe]]:
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_engine_and_switches_agree(part: int, switches: Switches, record_testsuite_property: Callable[[str, object], None]) -> None:
+def test_engine_and_switches_agree(part: int, switches: Switches, record_property: Callable[[str, object], None]) -> None:
     comparison = Comparison(switches)
 
     @settings(max_examples=STATES // PARTS, deadline=None, database=None, suppress_health_check=list(HealthCheck),
@@ -39,4 +39,4 @@ def test_engine_and_switches_agree(part: int, switches: Switches, record_testsui
 
     agree()
     for name, number in comparison.counts.items():
-        record_testsuite_property(f"{name} {part}", number)
+        record_property(name, number)
