@@ -2,7 +2,7 @@
 PLAYBOOK = .venv/bin/ansible-playbook
 INVENTORY ?= inventories/demo/hosts.yml
 
-.PHONY: demo lab site verify uninstall lab-down setup setup-test lint sanity unit integration molecule test bench
+.PHONY: demo lab site verify uninstall lab-down setup setup-test setup-bench lint sanity unit integration molecule test bench
 
 demo: lab site verify  ## Everything from nothing: a lab of three nodes, its pod network, and the proof
 	@scripts/look-around.sh
@@ -12,6 +12,9 @@ setup:
 
 setup-test:
 	@scripts/setup.sh test
+
+setup-bench:
+	@scripts/setup.sh bench
 
 lab: setup  ## Bring the lab's nodes up
 	$(PLAYBOOK) -i $(INVENTORY) playbooks/lab_up.yml
@@ -46,5 +49,5 @@ integration: setup-test
 molecule: setup-test
 	scripts/test.sh molecule
 
-bench: setup-test  ## Tables of ratios against what one would use instead
+bench: setup-bench  ## Tables of ratios against what one would use instead
 	scripts/test.sh bench

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv, in which everything of Sluice runs on the controller. Usage: scripts/setup.sh [test]
+# Makes .venv, in which everything of Sluice runs on the controller. Usage: scripts/setup.sh [test|bench]
 # Fast when there is nothing to do; safe to interrupt and run again.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,6 +11,12 @@ packages=""
 need() { command -v "$1" >/dev/null 2>&1 || packages="$packages $2"; }
 need ip iproute2
 need ssh openssh-client
+if [ "$extra" = bench ]; then
+    # Beside what the tests need, what benches compare with.
+    extra="test"
+    need ovn-northd ovn-central
+    need ovn-controller ovn-host
+fi
 if [ "$extra" = test ]; then
     need git git
     need shellcheck shellcheck

@@ -49,7 +49,8 @@ class OvnSandbox:
         """The bridge for ovn-controller, with a port of each of these names, bound to the logical port beside it."""
         self.ovs.vsctl("--", "set", "Open_vSwitch", ".", "external_ids:system-id=bench", f"external_ids:ovn-remote={self._remote('sb')}",
                        "external_ids:ovn-encap-type=geneve", "external_ids:ovn-encap-ip=127.0.0.1", f"external_ids:ovn-bridge={BRIDGE}",
-                       "external_ids:ovn-remote-probe-interval=0", "external_ids:ovn-openflow-probe-interval=0")
+                       "external_ids:ovn-remote-probe-interval=0", "external_ids:ovn-openflow-probe-interval=0",
+                       "other_config:bundle-idle-timeout=3600")
         self.ovs.vsctl("add-br", BRIDGE, "--", "set", "bridge", BRIDGE, "datapath_type=dummy", "fail_mode=secure", *(
             word for name, logical in interfaces.items()
             for word in ("--", "add-port", BRIDGE, name, "--", "set", "interface", name, "type=internal", f"external_ids:iface-id={logical}")))

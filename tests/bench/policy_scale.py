@@ -36,23 +36,26 @@ NODE_PYTHON = "/usr/bin/python3"
 MEMORY_MB = 500
 
 COMPILE = """
-import json, resource, sys, time
+import gc, json, resource, sys, time
 from dataclasses import replace
 from pathlib import Path
 from scale_model import SIZES, scale_state
-from sluice.compile.artifacts import artifact_files, fabric_files, write_files
+from sluice.compile.artifacts import artifact_files, fabric_files
 from sluice.compile.fabric import Fabric
 size, directory, node = SIZES[sys.argv[1]], Path(sys.argv[2]), sys.argv[3]
 state = scale_state(size)
 samples = {}
 def measure(name, run):
+    # What the one before has left behind is not this one's to search.
+    gc.collect()
     wall, cpu = time.perf_counter(), time.process_time()
     result = run()
     samples[name] = time.perf_counter() - wall, time.process_time() - cpu
     return result
 text = measure("compile", lambda: sum(len(text) for path, text in artifact_files(state)))
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-measure("node", lambda: write_files({directory / path: text for path, text in fabric_files(Fabric(state), [node])}))
+(directory / node).mkdir()
+measure("node", lambda: [(directory / path).write_text(text) for path, text in fabric_files(Fabric(state), [node])])
 first = Fabric(state)
 flows = {path: text for path, text in fabric_files(first, state.nodes) if path.startswith((node + "/flows", "services.txt", "peers-"))}
 policy, pod = next(iter(state.network_policies.values())), next(iter(state.pods.values()))
@@ -200,9 +203,9 @@ def report(name: str, ours: Side, theirs: Side) -> str:
         lines.append(f"| {phase} | {wall:.3f} s | {their_wall:.3f} s | {their_wall / wall:.1f} | {used:.3f} s | {their_used:.3f} s "
                      f"| {their_used / used:.1f} | {goal} | {met(wanted.get(phase), their_wall / wall, their_used / used)} |")
     if theirs.flows:
-        goal = wanted["flows on a node"]
-        lines.append(f"| flows on a node | {ours.flows} | {theirs.flows} | {theirs.flows / ours.flows:.1f} | | | | {goal:.0f} "
-                     f"| {met(goal, theirs.flows / ours.flows)} |")
+        fewer = wanted["flows on a node"]
+        lines.append(f"| flows on a node | {ours.flows} | {theirs.flows} | {theirs.flows / ours.flows:.1f} | | | | {fewer:.0f} "
+                     f"| {met(fewer, theirs.flows / ours.flows)} |")
     lines.append(f"| memory of the compile | {ours.memory_mb:.0f} MB | {theirs.memory_mb:.0f} MB | {theirs.memory_mb / ours.memory_mb:.1f} "
                  f"| | | | at most {MEMORY_MB} MB | {'yes' if ours.memory_mb <= MEMORY_MB else 'NO'} |")
     return "\n".join(lines)

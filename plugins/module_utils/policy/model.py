@@ -101,8 +101,9 @@ class PolicyModel:
                 by_position = priorities((rule.position for rule in direction_rules), stage)
                 given.update((rule.name, by_position[rule.position]) for rule in direction_rules)
         parts = [(rule, part) for rule in rules for part in rule.parts if part.versions and part.subjects.pods]
-        numbers = stable_ids(part.name for _rule, part in parts)
         before = previous._placed if previous else {}
+        names = {part.name for _rule, part in parts}
+        numbers = {name: old.number for name, old in before.items()} if names == before.keys() else stable_ids(names)
         placed = {}
         for rule, part in parts:
             priority = given[rule.name] if rule.stage != POLICY else PRIORITY_RULES if part.peers or part.traffic else PRIORITY_UNCONDITIONAL

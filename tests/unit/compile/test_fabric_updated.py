@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -25,7 +26,7 @@ PARTS = (("pods",), ("services", "endpoint_slices"), ("network_policies",), ("gr
 @st.composite
 def changed_states(draw: st.DrawFn) -> tuple[ClusterState, ClusterState]:
     """Two states that differ in one thing: all objects of some kinds, single objects of one kind, or pods' readiness."""
-    before = draw(states())
+    before: Any = draw(states())
     what = draw(st.sampled_from(("kinds", "objects", "readiness")))
     if what == "kinds":
         other = draw(states())
