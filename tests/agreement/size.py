@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-STATES = int(os.environ.get("SLUICE_STATES", "120"))
+STATES = int(os.environ.get("SLUICE_STATES", "100"))
 """Random states."""
-REAL_STATES = max(12, STATES // 10)
+REAL_STATES = max(10, STATES // 10)
 """Of which real packets are sent in."""
 WHOLE = STATES >= 2000
 """Whether this is the whole proof, which asks everything of every case."""
