@@ -115,7 +115,10 @@ class Prober:
     async def _ping(self, probe: Probe) -> Answer:
         key = (probe.source.netns, probe.source.address)
         if key not in self._echoes:
-            self._echoes[key] = Echo(probe.source.socket(socket.SOCK_RAW, _ICMP[probe.source.family]))
+            raw = probe.source.socket(socket.SOCK_RAW, _ICMP[probe.source.family])
+            if probe.source.binds:
+                raw.bind((probe.source.address, 0))
+            self._echoes[key] = Echo(raw)
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._echoes[key].request(probe.address, 0), _REPEAT_SECONDS)
