@@ -14,9 +14,14 @@ MODE = 0o644
 
 
 def differing(files: Mapping[str, str]) -> dict[str, str]:
-    """Those of ``files`` (path to text) that are not on this machine with just that text. Raises SluiceError for one that cannot be read."""
+    """Those of ``files`` (path to text) that are not on this machine with just that text.
+
+    Raises SluiceError for one that is given as something else, or cannot be read.
+    """
     different = {}
     for path, text in sorted(files.items()):
+        if not isinstance(text, str):
+            raise SluiceError(f"files: what {path} is to have is not a text")
         try:
             if Path(path).read_text(encoding="utf-8") == text:
                 continue
@@ -50,6 +55,7 @@ class StagedFiles:
                     # Without it a power cut could leave an empty file under the final name.
                     os.fsync(stream.fileno())
         except OSError as error:
+            # __exit__ is not called for what was not entered.
             self._clear()
             raise SluiceError(f"{path} cannot be written, so nothing was changed: {error.strerror}") from error
         return self

@@ -6,8 +6,10 @@ import shutil
 import time
 
 import pytest
-from fabric.fabric_lab import DEMO, FabricLab
+from fabric.fabric_lab import DEMO, FabricLab, Run
 
+FLOWS = {"Put the flows where new connections may arrive", "Put the flows on the other nodes"}
+TRACES = "/etc/sluice /var/log/sluice /var/lib/sluice /etc/systemd/system/sluice*"
 COMPILE = "Compile the inventory to one program a node"
 
 
@@ -17,6 +19,11 @@ def guarded(fabric: FabricLab) -> FabricLab:
     fabric.succeed("site")
     fabric.verify()
     return fabric
+
+
+def executed(run: Run, host: str) -> set[str]:
+    """What ran on a node: the validation of arguments and the compile run on the controller."""
+    return {result.task for result in run.results if result.host == host and result.outcome == "ok" and result.module.rpartition(".")[2] == "flows"}
 
 
 def test_a_flow_that_is_missing_is_found_and_put_back(guarded: FabricLab) -> None:
@@ -42,6 +49,10 @@ def test_a_change_is_predicted_applied_and_seen(guarded: FabricLab) -> None:
     assert guarded.run("verify", "-e", "verify_ports=first").code != 0
     run = guarded.succeed("policy", "--diff")
     assert sorted(run.changed) == sorted(plan.changed)
+    assert run.diffs() == plan.diffs()
+    for node in ("node1", "node2", "node3"):
+        assert len(executed(run, node)) == 1
+        assert executed(run, node) <= FLOWS
     assert {host for host, task in run.changed if task != COMPILE} == {guarded.pod("db")["node"]}
     guarded.verify()
     manifest.write_text(text)
@@ -75,3 +86,20 @@ def test_more_than_policies_is_refused(guarded: FabricLab) -> None:
         assert run.changed == []
     finally:
         manifest.unlink()
+
+
+def test_restarts_leave_no_policy_out(guarded: FabricLab) -> None:
+    guarded.on("node1", "systemctl restart ovs-vswitchd")
+    guarded.on("node2", "kill -9 $(pidof ovs-vswitchd)")
+    guarded.verify()
+
+
+def test_without_policies_everybody_reaches_everybody_again(guarded: FabricLab) -> None:
+    (guarded.inventory / "manifests/policies.yml").unlink()
+    guarded.succeed("policy")
+    guarded.verify()
+
+
+def test_uninstall_leaves_no_trace_of_the_agent(guarded: FabricLab) -> None:
+    guarded.succeed("uninstall")
+    assert guarded.on("node1", f"systemctl is-active sluice-agent; ls -d {TRACES} 2>/dev/null", check=False).split() == ["inactive"]

@@ -42,3 +42,8 @@ def test_a_place_that_cannot_be_written_is_told_before_anything_is_done(tmp_path
     with pytest.raises(SluiceError, match="nothing was changed"), StagedFiles({str(tmp_path / "a"): "a", str(tmp_path / "file" / "b"): "b"}):
         raise AssertionError
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_no_text_is_refused() -> None:
+    with pytest.raises(SluiceError, match="is not a text"):
+        differing({"/etc/sluice/flows.txt": {"content": "a"}})  # type: ignore[dict-item]
