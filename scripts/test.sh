@@ -20,10 +20,15 @@ sanity() {
 }
 
 integration() {
-    # What has daemons and namespaces of its own, two at a time; then what brings up labs and fills the machine by itself.
-    each "$python -m pytest -n 2 --dist loadfile --durations=15 tests/integration --ignore=tests/integration/fabric --ignore=tests/integration/lab" \
+    # What has daemons and namespaces of its own, two at a time; then what counts each packet, and what brings up labs and fills the machine by itself.
+    each "$python -m pytest -n 2 --dist loadfile --durations=15 tests/integration $(ignore fabric lab live)" \
         "$python -m pytest -n 2 --durations=5 tests/agreement" \
+        "$python -m pytest --durations=5 tests/conformance tests/integration/live" \
         "$python -m pytest --durations=15 tests/integration/lab tests/integration/fabric"
+}
+
+ignore() {
+    printf -- '--ignore=tests/integration/%s ' "$@"
 }
 
 molecule() {
