@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Iterable, NamedTuple
 
-from .sluice_error import SluiceError as SluiceError
+from .sluice_error import SluiceError
+
+__all__ = ["InputError", "Problem", "SluiceError"]
 
 
 class Problem(NamedTuple):
