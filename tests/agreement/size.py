@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-STATES = int(os.environ.get("SLUICE_STATES", "100"))
+STATES = int(os.environ.get("SLUICE_STATES", "200"))
 """Random states."""
 REAL_STATES = max(10, STATES // 10)
 """Of which real packets are sent in."""

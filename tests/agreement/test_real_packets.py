@@ -15,6 +15,7 @@ from conformance.case import ROUTER, TRANSPORT, TRANSPORT_MTU, node_address
 from conformance.case_file import Row
 from conformance.judge import wanted
 from conformance.lab import Lab
+from conformance.node import ModuleFailed
 from conformance.run import by_packets
 from sluice.audit.reachability import Reachability
 from sluice.audit.verdict import Verdict
@@ -49,7 +50,12 @@ def test_packets_fare_as_the_engine_says(part: int, lab: Lab) -> None:
     @given(questions())
     def agree(question: tuple[ClusterState, list[Probe], int]) -> None:
         state, asked, version = question
-        failures = by_packets(state, lab, _rows(state, asked), version, fresh=True)
+        rows = _rows(state, asked)
+        try:
+            failures = by_packets(state, lab, rows, version, fresh=True)
+        except ModuleFailed:
+            # A late packet of SCTP from the state before may teach the switch a flow for its replies just when all flows are to be new.
+            failures = by_packets(state, lab, rows, version, fresh=True)
         assert not failures, "\n".join(f"{one.row}: {wanted(one.row)} expected, but {one.seen}" for one in failures)
 
     agree()
