@@ -28,10 +28,15 @@ class Endpoint:
 
 
 def endpoints_of(service: Service, port: ServicePort, version: int, state: ClusterState) -> list[Endpoint]:
-    """All endpoints of a Service's port that have an address of that version: the pods that its selector finds and those of its EndpointSlices."""
+    """All endpoints of a Service's port that have an address of that version: the pods that its selector finds and those of its EndpointSlices.
+
+    Of several with one address and port (pods on one node's network) it is enough that one is ready ("Duplicate endpoints" has no word on it).
+    """
     found: dict[tuple[str, int], Endpoint] = {}
     for endpoint in [*_of_selector(service, port, version, state), *_of_slices(service, port, version, state)]:
-        found.setdefault((endpoint.address, endpoint.port), endpoint)
+        other = found.setdefault((endpoint.address, endpoint.port), endpoint)
+        if (endpoint.ready, endpoint.serving) > (other.ready, other.serving):
+            found[endpoint.address, endpoint.port] = endpoint
     return list(found.values())
 
 

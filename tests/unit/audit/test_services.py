@@ -169,6 +169,12 @@ def test_a_pod_reaches_itself_through_its_service_but_not_one_that_it_is_forbidd
     assert ask("a/one", antrea_policies=[TO_WEB]).action == "drop"
 
 
+def test_one_ready_pod_is_enough_where_several_have_one_address() -> None:
+    on_host = {"host_network": True, "ips": (), "node": "node1"}
+    verdict = ask("b/one", pods={"a/one": {**on_host, "ready": False}, "a/two": on_host})
+    assert [one.address for one in verdict.endpoints] == ["172.16.0.1"]
+
+
 def test_services_without_what_was_asked_for() -> None:
     with pytest.raises(SluiceError, match="no IPv4 cluster IP"):
         ask("b/one", of=service(cluster_ips=(), headless=True, type="ClusterIP"))
