@@ -46,6 +46,7 @@ class Services:
         self.addresses: set[Address] = set()
         """Those of all Services, whatever the port, and also of those that are for another proxy."""
         self._node_ports: dict[tuple[str, int], Frontend] = {}
+        self._node_addresses = {ipaddress.ip_interface(text).ip for node in state.nodes.values() for text in node.transport.addresses}
         for service in state.services.values():
             self.addresses.update(address for address, _via in _addresses(service))
             for port in () if PROXY_NAME_LABEL in service.labels else service.ports:
@@ -55,9 +56,12 @@ class Services:
                     self._node_ports[port.protocol, port.node_port] = Frontend(service, port, NODE_PORT)
 
     def at(self, party: Party, protocol: str, port: int) -> Optional[Frontend]:
-        """What Service is at that port of the address: one of its own addresses, or a node's with a NodePort ("type: NodePort")."""
+        """What Service is at that port of the address: one of its own addresses, or a node's with a NodePort ("type: NodePort").
+
+        Which of a node's addresses serve NodePorts is the implementation's to say (kube-proxy's --nodeport-addresses): its transport addresses do.
+        """
         frontend = self._frontends.get((party.address, protocol, port))
-        return frontend or (self._node_ports.get((protocol, port)) if party.node else None)
+        return frontend or (self._node_ports.get((protocol, port)) if party.address in self._node_addresses else None)
 
     def refusal(self, address: Address, protocol: str) -> str:
         """What becomes of a packet to an address of Services at which no Service has that port: Drop, Reject; empty if it is no such address.

@@ -53,9 +53,10 @@ def test_every_address_of_a_service_leads_to_its_endpoints(destination: str) -> 
     assert {(one.address, one.port) for one in verdict.endpoints} == {("10.0.0.2", 80), ("10.0.1.2", 80)}
 
 
-def test_a_node_port_is_at_every_address_of_every_node() -> None:
-    for address in ("172.16.0.1", "172.16.0.2", "10.0.1.1"):
+def test_a_node_port_is_at_the_transport_address_of_every_node() -> None:
+    for address in ("172.16.0.1", "172.16.0.2"):
         assert endpoints(ask("b/one", f"ip:{address}", 30080)) == ["a/one", "a/two"]
+    assert endpoints(ask("b/one", "ip:10.0.1.1", 30080)) == [], "a gateway"
 
 
 def test_ipv6_has_its_own_endpoints() -> None:
