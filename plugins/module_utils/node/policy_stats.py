@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any, Collection, Mapping, NamedTuple, Optional
 
 from ..errors import SluiceError
+from ..natural_order import natural
 from ..ovs.openflow.connection import Connection
 from ..ovs.openflow.fields import FIELDS, HAS_MASK
 from ..ovs.openflow.messages import read_flow_statistics
@@ -61,13 +61,8 @@ def summary(rules: Mapping[int, Mapping[str, Any]], counted: Mapping[int, Statis
     for cookie, rule in rules.items():
         listed.append({**{fact: rule[fact] for fact in _FACTS}, **counted[cookie]._asdict()})
         policies[rule["policy"]] = policies.get(rule["policy"], Statistics()).plus(counted[cookie])
-    return {"rules": sorted(listed, key=lambda entry: _natural(entry["rule"])),
-            "policies": [{"policy": policy, **policies[policy]._asdict()} for policy in sorted(policies, key=_natural)]}
-
-
-def _natural(text: str) -> list[str | int]:
-    """Rule 2 comes before rule 10."""
-    return [int(part) if index % 2 else part for index, part in enumerate(re.split(r"(\d+)", text))]
+    return {"rules": sorted(listed, key=lambda entry: natural(entry["rule"])),
+            "policies": [{"policy": policy, **policies[policy]._asdict()} for policy in sorted(policies, key=natural)]}
 
 
 def _is_for_new(oxm: bytes) -> bool:

@@ -10,10 +10,11 @@ from ..errors import Problem
 from ..intent.objects import Objects
 from ..intent.state import Cluster
 from ..intent.variables import INVENTORY
+from ..natural_order import natural
 from .addresses import OFPORT_FIRST_POD
 from .allocations_file import Allocations, PodAllocation
 from .placement import Wishes, annotation_problem
-from .pods import PlannedPod, natural
+from .pods import PlannedPod
 from .ranges import NodeRanges, Shares
 
 MAC_PREFIX = 0x0A

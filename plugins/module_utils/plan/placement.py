@@ -12,8 +12,9 @@ from ..errors import Problem
 from ..intent.objects import Objects
 from ..intent.syntax import address
 from ..intent.variables import INVENTORY
+from ..natural_order import natural
 from .allocations_file import PodAllocation
-from .pods import IPS_ANNOTATION, PlannedPod, matching, natural
+from .pods import IPS_ANNOTATION, PlannedPod, matching
 from .ranges import NodeRanges
 
 Wishes = Mapping[str, "tuple[str, int]"]

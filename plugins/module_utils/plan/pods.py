@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from dataclasses import dataclass
 from typing import Iterable, Mapping, Optional, Union
 
@@ -44,11 +43,6 @@ class PlannedPod:
     @property
     def key(self) -> str:
         return f"{self.namespace}/{self.name}"
-
-
-def natural(name: str) -> tuple[tuple[int, int, str], ...]:
-    """A sort key by which node2 comes before node10."""
-    return tuple((0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"([0-9]+)", name))
 
 
 def matching(labels: Mapping[str, Mapping[str, str]], selector: Mapping[str, str]) -> list[str]:
