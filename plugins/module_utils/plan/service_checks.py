@@ -8,11 +8,8 @@ from typing import Iterator, Mapping
 from ..errors import Problem
 from ..intent.kinds import EndpointSlice, Service
 from ..intent.nodes import NodeIntent
-from ..intent.objects import Objects
+from ..intent.objects import Objects, some_names
 from ..intent.variables import some_hosts
-
-NAMES_SHOWN = 5
-"""A warning about many objects names this many of them."""
 
 
 def translatable(
@@ -85,8 +82,7 @@ def service_warnings(services: Mapping[str, Service], slices: Mapping[str, Endpo
         (by_name, "connections cannot be sent to endpoints that have DNS names instead of addresses"),
     ):
         if keys:
-            shown = ", ".join(keys[:NAMES_SHOWN]) + (f" and {len(keys) - NAMES_SHOWN} more" if len(keys) > NAMES_SHOWN else "")
-            warnings.append(f"EndpointSlices are ignored, because {reason}: {shown}")
+            warnings.append(f"EndpointSlices are ignored, because {reason}: {some_names(keys)}")
     return warnings
 
 
