@@ -7,7 +7,7 @@ endpoint, its replies before they are translated back. So the first lookup trans
 from __future__ import annotations
 
 from ..ovs.flow import Flow
-from ..pipeline.build import V4, V6, Family, flow, goto
+from ..pipeline.build import V4, V6, Family, family, flow, goto
 from ..pipeline.tables import (
     ALLOWED,
     CONNTRACK,
@@ -65,7 +65,7 @@ def state_flows(cluster_cidrs: tuple[str, ...], established: str) -> list[Flow]:
         flow(CONNTRACK_STATE, 200, ["ct_state=+new+trk"], [goto(NODE_ADDRESS)], NAME),
         flow(CONNTRACK_STATE, 205, ["ct_state=+new+trk", source_is(FROM_GATEWAY)], [set_bit(EXTERNAL), goto(NODE_ADDRESS)], NAME)]
     for cidr in cluster_cidrs:
-        ip = V6 if ":" in cidr else V4
+        ip = family(cidr)
         # The host itself, which has an address of the pod network, and other nodes' pods where no tunnel leads to them.
         flows.append(flow(CONNTRACK_STATE, 210, ["ct_state=+new+trk", source_is(FROM_GATEWAY), ip.ip, f"{ip.source}={cidr}"],
                           [goto(NODE_ADDRESS)], NAME))

@@ -55,7 +55,7 @@ class AddressSet:
 
 def pod_matches(pod: Pod, end: str, versions: tuple[int, ...]) -> list[Match]:
     """One match for each address of a pod."""
-    return [_address_match(address, end) for address in pod.ips if (6 if ":" in address else 4) in versions]
+    return [_address_match(address, end) for address in pod.ips if family(address).version in versions]
 
 
 @lru_cache(maxsize=65536)
