@@ -47,7 +47,7 @@ def _of_selector(service: Service, port: ServicePort, version: int, state: Clust
             continue
         target = _target_port(port, pod)
         node = state.nodes[pod.node]
-        addresses = [one.partition("/")[0] for one in node.transport.addresses] if pod.host_network else pod.ips
+        addresses = node.transport.ips if pod.host_network else pod.ips
         zone = node.labels.get(ZONE_LABEL, "")
         for address in addresses:
             if target is not None and ipaddress.ip_address(address).version == version:

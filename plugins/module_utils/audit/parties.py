@@ -7,7 +7,7 @@ from typing import Mapping, Sequence
 
 from ..errors import SluiceError
 from ..intent.kinds import Namespace
-from ..intent.state import ClusterState, Node
+from ..intent.state import ClusterState, Node, Pod
 from ..intent.syntax import Address
 from ..plan.addresses import gateway_address
 from .packet import Party
@@ -20,7 +20,7 @@ class Parties:
         self._state = state
         self._by_address: dict[Address, Party] = {}
         for node in state.nodes.values():
-            for text in (*_gateway_addresses(node), *_transport_addresses(node)):
+            for text in (*_gateway_addresses(node), *node.transport.ips):
                 self._add(Party(ipaddress.ip_address(text), node=node.name))
         for pod in state.pods.values():
             for text in () if pod.host_network else pod.ips:
@@ -46,9 +46,7 @@ class Parties:
             return self.at(address(rest))
         if kind == "node" and colon:
             return self._gateway(rest, version)
-        pod = self._state.pods.get(name)
-        if pod is None:
-            raise SluiceError(f"There is no pod {name} in the state; say namespace/name, node:NAME or ip:ADDRESS.")
+        pod = self._pod(name, "namespace/name, node:NAME or ip:ADDRESS")
         return self._gateway(pod.node, version) if pod.host_network else self._of_version(name, pod.ips, version)
 
     def pod(self, key: str, version: int) -> Party:
@@ -56,9 +54,7 @@ class Parties:
 
         :raises SluiceError: There is no such pod, or it has no address of that version.
         """
-        pod = self._state.pods.get(key)
-        if pod is None:
-            raise SluiceError(f"There is no pod {key} in the state; say namespace/name, ip:ADDRESS, svc:namespace/name or nodeport:namespace/name.")
+        pod = self._pod(key, "namespace/name, ip:ADDRESS, svc:namespace/name or nodeport:namespace/name")
         return self.node(pod.node, version) if pod.host_network else self._of_version(key, pod.ips, version)
 
     def node(self, name: str, version: int) -> Party:
@@ -66,10 +62,16 @@ class Parties:
 
         :raises SluiceError: There is no such node, or it has no address of that version.
         """
-        return self._of_version(name, _transport_addresses(self._node(name)), version)
+        return self._of_version(name, self._node(name).transport.ips, version)
 
     def _gateway(self, name: str, version: int) -> Party:
         return self._of_version(name, _gateway_addresses(self._node(name)), version)
+
+    def _pod(self, key: str, forms: str) -> Pod:
+        pod = self._state.pods.get(key)
+        if pod is None:
+            raise SluiceError(f"There is no pod {key} in the state; say {forms}.")
+        return pod
 
     def _node(self, name: str) -> Node:
         node = self._state.nodes.get(name)
@@ -87,10 +89,6 @@ class Parties:
 
 def _gateway_addresses(node: Node) -> list[str]:
     return [gateway_address(cidr) for cidr in node.pod_cidrs]
-
-
-def _transport_addresses(node: Node) -> list[str]:
-    return [one.partition("/")[0] for one in node.transport.addresses]
 
 
 def address(text: str) -> Address:

@@ -20,7 +20,7 @@ def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
     if fabric.has_tunnels:
         routes += tunnel_routes(node, cluster.pod_cidrs)
     for peer in fabric.routed_peers(node):
-        routes += peer_routes(node, peer, [address.partition("/")[0] for address in peer.transport.addresses])
+        routes += peer_routes(node, peer, peer.transport.ips)
     services = ""
     if fabric.services.ports:
         routes += service_routes(node, cluster.service_cidrs, fabric.services.routed_addresses)

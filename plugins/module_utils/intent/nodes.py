@@ -219,7 +219,7 @@ def _check_overlap(nodes: Mapping[str, NodeIntent], cluster: Cluster, problems: 
         for network in map(cidr, cidrs):
             hit: dict[str, str] = {}
             for name, node in sorted(nodes.items()):
-                for found in (address(text.partition("/")[0]) for text in node.transport.addresses):
+                for found in map(address, node.transport.ips):
                     if network and found and found.version == network.version and found in network:
                         hit[name] = f"{found}, the address of {node.transport.interface}"
             if hit:

@@ -55,6 +55,11 @@ class Transport:
     """Routes over this interface other than the on-link ones of its addresses (the default route, mostly)."""
     mac: str = ""
 
+    @property
+    def ips(self) -> tuple[str, ...]:
+        """The addresses without their prefix lengths."""
+        return tuple(address.partition("/")[0] for address in self.addresses)
+
 
 @dataclass(frozen=True)
 class Node:

@@ -29,7 +29,7 @@ def underlay_family(nodes: Iterable[Node]) -> int:
 
 def endpoint_address(node: Node, version: int) -> str:
     """The node's bare transport address of that IP version."""
-    return next(address for address in node.transport.addresses if (":" in address) == (version == 6)).partition("/")[0]
+    return next(address for address in node.transport.ips if (":" in address) == (version == 6))
 
 
 def transport_subnet(node: Node, version: int) -> str:

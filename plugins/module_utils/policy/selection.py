@@ -114,4 +114,4 @@ class Selection:
 
 
 def _node_addresses(node: Node) -> list[str]:
-    return [*(address.partition("/")[0] for address in node.transport.addresses), *(gateway_address(cidr) for cidr in node.pod_cidrs)]
+    return [*node.transport.ips, *(gateway_address(cidr) for cidr in node.pod_cidrs)]

@@ -161,7 +161,7 @@ class _Pods:
 
     def __init__(self, state: ClusterState) -> None:
         self._zones = {name: node.labels.get(ZONE_LABEL, "") for name, node in state.nodes.items()}
-        self._hosts = {name: tuple(text.partition("/")[0] for text in node.transport.addresses) for name, node in state.nodes.items()}
+        self._hosts = {name: node.transport.ips for name, node in state.nodes.items()}
         self._with: dict[tuple[str, str, str], list[Pod]] = defaultdict(list)
         for pod in state.pods.values():
             for key, value in pod.labels.items():

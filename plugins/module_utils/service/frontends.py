@@ -85,10 +85,9 @@ def guard_flow(port: PortEndpoints, frontend: Frontend, balance: Balance) -> Flo
 def node_client_flows(port: PortEndpoints, frontend: Frontend, balance: Balance, node: Node) -> list[Flow]:
     """What lets a node itself through to a guarded frontend if its address is in a source range: in the pod network its packets have the
     gateway's address."""
-    own = [text.partition("/")[0] for text in node.transport.addresses]
     gateways = [gateway_address(text) for text in node.pod_cidrs if family(text) is balance.ip]
     allowed = any(ipaddress.ip_address(address) in ipaddress.ip_network(text) for text in _source_ranges(port)
-                  for address in own if family(address) is balance.ip)
+                  for address in node.transport.ips if family(address) is balance.ip)
     if not allowed:
         return []
     # The same packets may be in a source range by their gateway's address as well.
@@ -99,7 +98,7 @@ def node_client_flows(port: PortEndpoints, frontend: Frontend, balance: Balance,
 
 def node_address_flows(nodes: Iterable[Node]) -> list[Flow]:
     """Packets to a node's own address, or to the one that stands for all of them, may be for a NodePort."""
-    addresses = [text.partition("/")[0] for node in nodes for text in node.transport.addresses] + list(NODE_PORT_ADDRESS.values())
+    addresses = [address for node in nodes for address in node.transport.ips] + list(NODE_PORT_ADDRESS.values())
     return [flow(NODE_ADDRESS, 200, [family(address).ip, f"{family(address).destination}={address}"], [set_bit(TO_NODE), goto(SERVICE)], NAME)
             for address in dict.fromkeys(addresses)]
 

@@ -253,7 +253,7 @@ class ServicePlan:
 
 
 def _bare_addresses(nodes: Iterable[Node]) -> frozenset[str]:
-    return frozenset(text.partition("/")[0] for node in nodes for text in node.transport.addresses)
+    return frozenset(address for node in nodes for address in node.transport.ips)
 
 
 def _name(port: PortEndpoints) -> str:

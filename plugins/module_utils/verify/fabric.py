@@ -64,9 +64,9 @@ class Fabric:
             for address in pod.addresses:
                 self.listeners.setdefault(address, {}).update(dict.fromkeys(pod.ports, pod.name))
 
-    def node_addresses(self, node: str) -> List[str]:
+    def node_addresses(self, node: str) -> Tuple[str, ...]:
         """Where the node is reached from outside the pod network, and with it its NodePorts."""
-        return [address.partition("/")[0] for address in self._state.nodes[node].transport.addresses]
+        return self._state.nodes[node].transport.ips
 
     def families(self) -> List[int]:
         """4 and 6, those that the cluster's pods have."""
