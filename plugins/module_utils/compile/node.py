@@ -29,7 +29,7 @@ def compile_node(fabric: Fabric, name: str) -> NodeProgram:
     return NodeProgram(
         node=name,
         switch=switch_program(fabric, node),
-        blocks=tuple(sorted([*blocks(own), *policies.shared, *_common(fabric.state.cluster, node.datapath)], key=attrgetter("order"))),
+        blocks=tuple(sorted([*blocks(own), *policies.blocks, *_common(fabric.state.cluster, node.datapath)], key=attrgetter("order"))),
         groups=tuple(services.groups),
         rules=rule_index(fabric, node),
         peer_group=fabric.peer_group(node),

@@ -26,8 +26,11 @@ class ClauseFlows:
                     self._overlapping.update((other, id(matches)))
         self._made: dict[tuple[str, int, int, tuple[str, ...]], FlowBlock] = {}
 
-    def flows(self, table: str, priority: int, parts: Iterable[PlacedPart], node: str) -> tuple[list[Flow], list[FlowBlock]]:
-        """The flows for the clauses of ``parts``, all of one table and priority, on a node: its own, and those that it has like others."""
+    def blocks(self, table: str, priority: int, parts: Iterable[PlacedPart], node: str) -> list[FlowBlock]:
+        """The flows for the clauses of ``parts``, all of one table and priority, on a node: a block for each list of actions.
+
+        Whether other nodes have a block alike makes no difference to it, nor to its place among a node's flows.
+        """
         by_set: dict[int, tuple[Sequence[Match], list[str]]] = {}
         by_match: dict[Match, list[str]] = {}
         for part in parts:
@@ -40,7 +43,7 @@ class ClauseFlows:
                 else:
                     known[1].append(action)
         number = cookie(OWNER_PROGRAM, f"clauses {table}")
-        shared: list[FlowBlock] = []
+        made_blocks: list[FlowBlock] = []
         for identity, (matches, actions) in by_set.items():
             if identity in self._overlapping:
                 for match in matches:
@@ -50,5 +53,8 @@ class ClauseFlows:
                 made = self._made.get(key)
                 if made is None:
                     made = self._made[key] = FlowBlock([Flow(table, priority, match, key[3], number) for match in matches])
-                shared.append(made)
-        return [Flow(table, priority, match, tuple(actions), number) for match, actions in by_match.items()], shared
+                made_blocks.append(made)
+        by_actions: dict[tuple[str, ...], list[Flow]] = {}
+        for match, taken in by_match.items():
+            by_actions.setdefault(tuple(taken), []).append(Flow(table, priority, match, tuple(taken), number))
+        return made_blocks + list(map(FlowBlock, by_actions.values()))

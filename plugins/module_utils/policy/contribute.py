@@ -38,12 +38,12 @@ class PolicyFlows(NamedTuple):
     """The flows of policies on a node."""
 
     own: list[Flow]
-    shared: list[FlowBlock]
-    """Those that it has like other nodes."""
+    blocks: list[FlowBlock]
+    """Those of verdicts and clauses, many of which other nodes have, too."""
 
     @property
     def all(self) -> list[Flow]:
-        return self.own + [flow for block in self.shared for flow in block.flows]
+        return self.own + [flow for block in self.blocks for flow in block.flows]
 
 
 def policy_flows(fabric: Fabric, node: Node) -> PolicyFlows:
@@ -80,7 +80,7 @@ def _add_rules(flows: PolicyFlows, model: PolicyModel, table: str, node: str) ->
     for part in model.parts(node, table):
         if not part.unconditional:
             conditional.setdefault(part.priority, []).append(part)
-            flows.shared.append(part.verdict)
+            flows.blocks.append(part.verdict)
             continue
         for match in part.subjects[node]:
             if (part.priority, match) not in judged:
@@ -88,9 +88,7 @@ def _add_rules(flows: PolicyFlows, model: PolicyModel, table: str, node: str) ->
                 flows.own.extend(verdict_flows(part.rule, part.priority, match))
     for priority, parts in conditional.items():
         for number, some in enumerate(_portions(parts) if table in (EGRESS_POLICY, INGRESS_POLICY) else [parts]):
-            own, shared = model.clauses.flows(table, priority - number, some, node)
-            flows.own.extend(own)
-            flows.shared.extend(shared)
+            flows.blocks.extend(model.clauses.blocks(table, priority - number, some, node))
 
 
 def _portions(parts: list[PlacedPart]) -> list[list[PlacedPart]]:
