@@ -121,6 +121,8 @@ CLOSED = {("Interface", "bfd"), ("Interface", "lldp")}
 _OUTER = _keys(
     (ENDPOINT, "remote_ip local_ip"), (Kind(("inherit",), 0, 252, 0, 4), "tos"), (Kind(("inherit",), 0, 255), "ttl"),
     (FLAG, "df_default"), (UINT32, "egress_pkt_mark"), (_one_of("legacy_l2", "legacy_l3", "ptap"), "packet_type"))
+_OUTER3: Keys = {**_OUTER, "packet_type": _one_of("legacy_l3", "ptap")}
+"""Of tunnels that carry packets without an Ethernet header."""
 _KEY24, _KEY32, _KEY64 = (_keys((_by_flow(2**bits - 1), "key in_key out_key")) for bits in (24, 32, 64))
 _UDP = _keys((UINT16, "dst_port"))
 _CSUM = _keys((FLAG, "csum"))
@@ -136,10 +138,10 @@ TUNNELS: Mapping[str, Keys] = {
     "ip6gre": {**_OUTER, **_KEY32, **_CSUM, **_SEQ},
     "erspan": {**_OUTER, **_KEY32, **_ERSPAN},
     "ip6erspan": {**_OUTER, **_KEY32, **_ERSPAN},
-    "gtpu": {**_OUTER, **_KEY32, **_UDP},
-    "bareudp": {**_OUTER, **_UDP, "payload_type": Kind(("ip", "mpls"), 0, 0xFFFF, 0)},
-    "srv6": {**_OUTER, "srv6_segs": TEXT, "srv6_flowlabel": _one_of("compute", "copy", "zero")},
-    "lisp": {**_OUTER, **_KEY24, **_UDP},
+    "gtpu": {**_OUTER3, **_KEY32, **_UDP},
+    "bareudp": {**_OUTER3, **_UDP, "payload_type": Kind(("ip", "mpls"), 0, 0xFFFF, 0)},
+    "srv6": {**_OUTER3, "srv6_segs": TEXT, "srv6_flowlabel": _one_of("compute", "copy", "zero")},
+    "lisp": {**_OUTER3, **_KEY24, **_UDP},
     "stt": {**_OUTER, **_KEY64, **_UDP, **_CSUM, **_IPSEC},
 }
 """The options that each type of tunnel has: ovs-vswitchd takes no others (it only logs that it left them out), and ovs-monitor-ipsec
@@ -154,7 +156,7 @@ DEVICE_OPTIONS = _keys(
     (FLAG, "use-need-wakeup rx-flow-ctrl tx-flow-ctrl flow-ctrl-autoneg dpdk-lsc-interrupt"))
 """Of the types dpdk, dpdkvhostuserclient and afxdp."""
 
-_ANY_OPTIONS = {**{key: kind for keys in TUNNELS.values() for key, kind in keys.items()}, **_KEY64, **DEVICE_OPTIONS}
+_ANY_OPTIONS = {**{key: kind for keys in TUNNELS.values() for key, kind in keys.items()}, **_OUTER, **_KEY64, **DEVICE_OPTIONS}
 
 REQUIRED: Mapping[str, str] = {**dict.fromkeys(TUNNELS, "remote_ip"), "patch": "peer"}
 
