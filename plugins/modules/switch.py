@@ -143,9 +143,22 @@ plan:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.ovsdb import DEFAULT_REMOTE
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply import NotRealised, Outcome, apply
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.ovsdb import DEFAULT_REMOTE, Connection, NotInstalled
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply import NotRealised, Outcome, apply, read, rendered
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.describe import gathered
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.dump import switch_from_text
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.record import Switch
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.target import STATES
+
+ARGUMENTS: dict[str, object] = {
+    "config": {"type": "dict", "default": {}},
+    "state": {"type": "str", "choices": [*STATES, "gathered", "rendered", "parsed"], "default": "merged"},
+    "owner": {"type": "str", "default": "sluice"},
+    "adopt": {"type": "bool", "default": False},
+    "running_config": {"type": "str"},
+    "database": {"type": "str", "default": DEFAULT_REMOTE},
+    "wait_timeout": {"type": "int", "default": 30},
+}
 
 
 def result(outcome: Outcome, diff: bool) -> dict[str, object]:
@@ -154,28 +167,42 @@ def result(outcome: Outcome, diff: bool) -> dict[str, object]:
     return {"changed": outcome.changed, "before": outcome.before, "after": outcome.after, "plan": list(outcome.commands), **shown}
 
 
+def switch_at(database: str) -> Switch:
+    """The switch as it is; an empty one where Open vSwitch is not installed."""
+    try:
+        with Connection(database) as connection:
+            return read(connection)
+    except NotInstalled:
+        return Switch()
+
+
+def run(module: AnsibleModule) -> tuple[dict[str, object], tuple[str, ...]]:
+    """What the module returns, and warnings; raises SluiceError."""
+    options = module.params
+    state = options["state"]
+    if state == "gathered":
+        return {"gathered": gathered(switch_at(options["database"]))}, ()
+    if state == "parsed":
+        return {"parsed": switch_from_text(options["running_config"])}, ()
+    if state == "rendered":
+        outcome = rendered(options["config"], options["owner"])
+        return {"rendered": list(outcome.commands)}, outcome.warnings
+    outcome = apply(options["database"], options["config"], state, options["owner"], options["wait_timeout"], module.check_mode, options["adopt"])
+    return result(outcome, module._diff), outcome.warnings
+
+
 def main() -> None:
     module = AnsibleModule(
-        argument_spec={
-            "config": {"type": "dict", "default": {}},
-            "state": {"type": "str", "choices": list(STATES), "default": "merged"},
-            "owner": {"type": "str", "default": "sluice"},
-            "database": {"type": "str", "default": DEFAULT_REMOTE},
-            "wait_timeout": {"type": "int", "default": 30},
-        },
-        supports_check_mode=True,
-    )
-    options = module.params
+        argument_spec=ARGUMENTS, required_if=[("state", "parsed", ["running_config"]), ("state", "rendered", ["config"])], supports_check_mode=True)
     try:
-        outcome = apply(options["database"], options["config"], options["state"], options["owner"], options["wait_timeout"],
-                        check=module.check_mode)
+        shown, warnings = run(module)
     except NotRealised as error:
         module.fail_json(msg=str(error), **result(error.outcome, module._diff))
     except SluiceError as error:
         module.fail_json(msg=str(error))
-    for warning in outcome.warnings:
+    for warning in warnings:
         module.warn(warning)
-    module.exit_json(**result(outcome, module._diff))
+    module.exit_json(**{"changed": False, **shown})
 
 
 if __name__ == "__main__":

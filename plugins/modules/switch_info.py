@@ -102,7 +102,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.ovsdb import DEFAULT_REMOTE, Connection, NotInstalled
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply import read
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.database import Switch
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.record import Switch
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.describe import gathered, interface_status
 
 

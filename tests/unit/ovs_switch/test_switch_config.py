@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sluice.errors import InputError
-from sluice.ovs.switch.config import WantedBridge, WantedInterface, WantedPort, WantedSwitch, parse
+from sluice.ovs.switch.config import Wanted, parse
 
 COMPILED = sorted((Path(__file__).parents[1] / "compile" / "cases").glob("*/expected/*/switch.json"))
 
@@ -53,7 +53,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no interfaces": (one_port(interfaces=[]), "bridges[0].ports[0].interfaces"),
     "tag too high": (one_port(tag=4096), "bridges[0].ports[0].tag"),
     "tag negative": (one_port(tag=-1), "bridges[0].ports[0].tag"),
-    "tag a string": (one_port(tag="5"), "bridges[0].ports[0].tag"),
+    "tag in words": (one_port(tag="five"), "bridges[0].ports[0].tag"),
     "tag a bool": (one_port(tag=True), "bridges[0].ports[0].tag"),
     "trunk too high": (one_port(trunks=[1, 5000]), "bridges[0].ports[0].trunks[1]"),
     "trunk twice": (one_port(trunks=[1, 1]), "bridges[0].ports[0].trunks"),
@@ -61,7 +61,21 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "vlan_mode": (one_port(vlan_mode="native"), "bridges[0].ports[0].vlan_mode"),
     "fail_mode": ({"bridges": [{"name": "b", "fail_mode": "open"}]}, "bridges[0].fail_mode"),
     "protocol": ({"bridges": [{"name": "b", "protocols": ["OpenFlow16"]}]}, "bridges[0].protocols[0]"),
-    "datapath_type null": ({"bridges": [{"name": "b", "datapath_type": None}]}, "bridges[0].datapath_type"),
+    "a flag that is a number": ({"bridges": [{"name": "b", "stp_enable": 1}]}, "bridges[0].stp_enable"),
+    "a controller without a method": ({"bridges": [{"name": "b", "controllers": [{"target": "192.0.2.1"}]}]}, "bridges[0].controllers[0].target"),
+    "a mirror twice": ({"bridges": [{"name": "b", "mirrors": [{"name": "m"}, {"name": "m"}]}]}, "bridges[0].mirrors[1].name"),
+    "a sample collector set of no number": ({"bridges": [{"name": "b", "sample_collector_sets": [{"id": "x"}]}]},
+                                            "bridges[0].sample_collector_sets[0].id"),
+    "queues as a list": (one_port(qos={"type": "linux-htb", "queues": [{"dscp": 1}]}), "bridges[0].ports[0].qos.queues"),
+    "a queue that is no number": (one_port(qos={"type": "linux-htb", "queues": {"a": {}}}), "bridges[0].ports[0].qos.queues.a"),
+    "a zone too high": ({"datapaths": {"netdev": {"ct_zones": {"65536": {}}}}}, "datapaths.netdev.ct_zones.65536"),
+    "an unknown timeout": ({"datapaths": {"netdev": {"ct_zones": {1: {"timeout_policy": {"timeouts": {"tcp": 5}}}}}}},
+                           "datapaths.netdev.ct_zones.1.timeout_policy.timeouts.tcp"),
+    "a timeout in words": ({"datapaths": {"netdev": {"ct_zones": {1: {"timeout_policy": {"timeouts": {"udp_first": "long"}}}}}}},
+                           "datapaths.netdev.ct_zones.1.timeout_policy.timeouts.udp_first"),
+    "netflow a list": ({"bridges": [{"name": "b", "netflow": []}]}, "bridges[0].netflow"),
+    "ssl a path": ({"ssl": "/etc/cert.pem"}, "ssl"),
+    "an unknown key of bfd": (one_interface(bfd={"enabled": "true"}), "bridges[0].ports[0].interfaces[0].bfd.enabled"),
     "table number": ({"bridges": [{"name": "b", "flow_tables": {"255": "x"}}]}, "bridges[0].flow_tables.255"),
     "table number in words": ({"bridges": [{"name": "b", "flow_tables": {"one": "x"}}]}, "bridges[0].flow_tables.one"),
     "table name with a space": ({"bridges": [{"name": "b", "flow_tables": {"1": "a b"}}]}, "bridges[0].flow_tables.1"),
@@ -77,7 +91,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "options no map": (one_interface(options=["a"]), "bridges[0].ports[0].interfaces[0].options"),
     "option a list": (one_interface(options={"k": [1]}), "bridges[0].ports[0].interfaces[0].options.k"),
     "option a float": (one_interface(options={"k": 1.5}), "bridges[0].ports[0].interfaces[0].options.k"),
-    "option null": (one_interface(options={"k": None}), "bridges[0].ports[0].interfaces[0].options.k"),
+    "key of the account of keys": ({"external_ids": {"sluice-keys-me": "[]"}}, "external_ids.sluice-keys-me"),
     "owner key": (one_port(external_ids={"sluice-owner": "x"}), "bridges[0].ports[0].external_ids.sluice-owner"),
 }
 
@@ -109,14 +123,23 @@ def test_right_config_is_typed() -> None:
             "name": "br0", "protocols": ["OpenFlow15", "OpenFlow13"], "flow_tables": {10: "b", "2": "a"}, "other_config": {"x": True},
             "ports": [{"name": "long-port-name-of-a-bond", "tag": None, "trunks": [9, 3], "interfaces": [
                 {"name": "patch-with-a-very-long-name", "type": "patch", "options": {"peer": "other"}}]}]}]}
-    assert parse(config) == WantedSwitch(
-        {"external_ids": {"gone": None, "n": "5"}},
-        (WantedBridge("br0", {"protocols": ("OpenFlow13", "OpenFlow15"), "other_config": {"x": "true"}}, {2: "a", 10: "b"}, (
-            WantedPort("long-port-name-of-a-bond", {"tag": None, "trunks": (3, 9)}, (
-                WantedInterface("patch-with-a-very-long-name", {"type": "patch", "options": {"peer": "other"}},
-                                "bridges[0].ports[0].interfaces[0]"),), "bridges[0].ports[0]"),), "bridges[0]"),))
+    root, warnings = parse(config)
+    assert root.values == {"external_ids": {"gone": None, "n": "5"}} and not warnings
+    bridge = root.of("bridges")["br0"]
+    assert bridge.values == {"protocols": ("OpenFlow13", "OpenFlow15"), "other_config": {"x": "true"}}
+    assert {number: table.values for number, table in bridge.of("flow_tables").items()} == {2: {"name": "a"}, 10: {"name": "b"}}
+    assert bridge.of("ports")["long-port-name-of-a-bond"].values == {"tag": None, "trunks": (3, 9)}
+    assert bridge.of("ports")["long-port-name-of-a-bond"].of("interfaces") == {"patch-with-a-very-long-name": Wanted(
+        "patch-with-a-very-long-name", {"type": "patch", "options": {"peer": "other"}}, {}, "bridges[0].ports[0].interfaces[0]")}
+
+
+def test_numbers_and_flags_may_be_written_as_words() -> None:
+    """As variables of INI inventories and of the command line are."""
+    bridge = parse({"bridges": [{"name": "br0", "stp_enable": "true", "ports": [{"name": "p0", "tag": "20", "trunks": ["7"]}]}]}).root.of("bridges")["br0"]
+    assert bridge.values == {"stp_enable": True}
+    assert bridge.of("ports")["p0"].values == {"tag": 20, "trunks": (7,)}
 
 
 @pytest.mark.parametrize("path", COMPILED, ids=lambda path: f"{path.parts[-4]}-{path.parts[-2]}")
 def test_what_the_compiler_writes_is_accepted(path: Path) -> None:
-    assert parse(json.loads(path.read_text()), complete=True).bridges
+    assert parse(json.loads(path.read_text()), complete=True).root.of("bridges")

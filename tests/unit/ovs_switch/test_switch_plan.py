@@ -7,35 +7,42 @@ from typing import Any
 import pytest
 
 from sluice.errors import InputError
-from sluice.ovs.switch.columns import OWNER_KEY
 from sluice.ovs.switch.config import parse
-from sluice.ovs.switch.database import Bridge, FlowTable, Interface, Port, Row, Switch
 from sluice.ovs.switch.plan import Plan, plan
+from sluice.ovs.switch.record import OWNER_KEY, Record, Row, Switch
+from sluice.ovs.switch.target import Intent
+from sluice.ovs.switch.values import EMPTY_VALUES
 
 
 def marked(owner: str | None, **more: str) -> dict[str, str]:
     return {**({OWNER_KEY: owner} if owner else {}), **more}
 
 
-def port(name: str, owner: str | None, tag: int | None = None, **ids: str) -> Port:
-    columns: dict[str, Any] = {"type": "", "options": {}, "mac": None, "ofport_request": None, "mtu_request": None, "other_config": {}}
-    interface = Interface(Row("Interface", name, f"i-{name}"), {**columns, "external_ids": marked(owner)})
-    values: dict[str, Any] = {"tag": tag, "trunks": (), "vlan_mode": None, "other_config": {}, "external_ids": marked(owner, **ids)}
-    return Port(Row("Port", name, f"p-{name}"), values, {name: interface})
+def record(at: str, row_name: str, uuid: str, owner: str | None, children: dict[str, dict[Any, Record]] | None = None, **values: Any) -> Record:
+    ids = marked(owner, **values.pop("ids", {}))
+    return Record(Row(at, row_name, uuid), {**EMPTY_VALUES[at], **values, "external_ids": ids}, children or {})
 
 
-def bridge(name: str, owner: str | None, *ports: Port, tables: dict[int, FlowTable] | None = None, **ids: str) -> Bridge:
-    values: dict[str, Any] = {"datapath_type": "", "fail_mode": None, "protocols": (), "other_config": {"own": "1"},
-                              "external_ids": marked(owner, **ids)}
-    return Bridge(Row("Bridge", name, f"b-{name}"), values, tables or {}, {item.row.name: item for item in (port(name, owner), *ports)})
+def port(name: str, owner: str | None, tag: int | None = None, kind: str = "", **ids: str) -> Record:
+    interface = record("Interface", name, f"i-{name}", owner, type=kind)
+    return record("Port", name, f"p-{name}", owner, {"interfaces": {name: interface}}, tag=tag, ids=ids)
 
 
-def switch(*bridges: Bridge, **ids: str) -> Switch:
-    return Switch(Row("Open_vSwitch", ".", "root"), {"external_ids": ids, "other_config": {}}, {item.row.name: item for item in bridges})
+def table(number: int, owner: str | None, name: str) -> Record:
+    return record("Flow_Table", f"br0 flow_tables {number}", f"t-{number}", owner, name=name)
 
 
-def planned(have: Switch, config: dict[str, Any], state: str = "merged") -> Plan:
-    return plan(parse(config), have, state, "sluice")
+def bridge(name: str, owner: str | None, *ports: Record, tables: dict[int, Record] | None = None, **ids: str) -> Record:
+    children: dict[str, dict[Any, Record]] = {"ports": {item.row.name: item for item in (port(name, owner, kind="internal"), *ports)}}
+    return record("Bridge", name, f"b-{name}", owner, {**children, **({"flow_tables": tables} if tables else {})}, ids=ids)
+
+
+def switch(*bridges: Record, **ids: str) -> Switch:
+    return Switch(record("Open_vSwitch", ".", "root", None, {"bridges": {item.row.name: item for item in bridges}}, ids=ids))
+
+
+def planned(have: Switch, config: dict[str, Any], state: str = "merged", adopt: bool = False) -> Plan:
+    return plan(Intent(parse(config).root, state, "sluice", adopt), have)
 
 
 def commands(have: Switch, config: dict[str, Any], state: str = "merged") -> list[str]:
@@ -75,15 +82,41 @@ def test_deleted_without_config_removes_all_that_is_owned() -> None:
     assert commands(MIXED, {}, "deleted") == ["del-port br1 p3", "del-br br0", "del-br br2"]
 
 
-def test_deleted_removes_host_keys_that_still_have_the_value() -> None:
-    have = switch(a="1", b="2", c="3")
-    assert commands(have, {"external_ids": {"a": "1", "b": "other", "x": "y"}}, "deleted") == ["remove Open_vSwitch . external_ids a"]
+KEYS = {"sluice-keys-sluice": '["external_ids:a","external_ids:b"]'}
 
 
-@pytest.mark.parametrize(("config", "state"), [(bridges("br0"), "deleted"), ({"bridges": []}, "overridden"), ({}, "deleted")])
-def test_a_bridge_with_foreign_ports_is_not_removed(config: dict[str, Any], state: str) -> None:
-    with pytest.raises(InputError, match="bridge br0: is to be removed, but has ports that 'sluice' did not create: pod1, pod2"):
-        planned(switch(bridge("br0", "sluice", port("pod2", None), port("pod1", "cni"))), config, state)
+def test_deleted_removes_own_host_keys_that_still_have_the_value() -> None:
+    have = switch(a="1", b="2", c="3", **KEYS)
+    assert commands(have, {"external_ids": {"a": "1", "b": "other", "c": "3", "x": "y"}}, "deleted") == [
+        "remove Open_vSwitch . external_ids a -- set Open_vSwitch . 'external_ids:sluice-keys-sluice=\"[\\\"external_ids:b\\\"]\"'"]
+
+
+def test_deleted_with_adopt_removes_named_things_that_nobody_owns() -> None:
+    have = switch(bridge("br0", None, port("p1", None), port("p2", "cni"), port("p3", None)), a="1", b="2")
+    config = {"external_ids": {"a": "1"}, "bridges": [{"name": "br0", "ports": [{"name": "p1"}, {"name": "p2"}]}]}
+    assert [change.command() for change in planned(have, config, "deleted", adopt=True).changes] == [
+        "del-port br0 p1", "remove Open_vSwitch . external_ids a"]
+
+
+def test_overridden_removes_own_host_keys_that_are_not_given() -> None:
+    assert commands(switch(a="1", b="2", c="3", **KEYS), {"external_ids": {"b": "2"}, "bridges": []}, "overridden") == [
+        "remove Open_vSwitch . external_ids a -- set Open_vSwitch . 'external_ids:sluice-keys-sluice=\"[\\\"external_ids:b\\\"]\"'"]
+
+
+def test_replaced_makes_own_things_exact_and_leaves_what_is_not_named() -> None:
+    have = switch(bridge("br0", "sluice", port("p1", "sluice", tag=5), port("p2", "sluice", tag=6)), bridge("br1", "sluice"))
+    assert commands(have, {"bridges": [{"name": "br0", "fail_mode": "secure", "ports": [{"name": "p1", "vlan_mode": "access"}]}]}, "replaced") == [
+        "set Bridge br0 fail_mode=secure", "clear Port p1 tag", "set Port p1 vlan_mode=access"]
+
+
+def test_replaced_leaves_the_columns_of_what_others_made() -> None:
+    have = switch(bridge("br0", None, port("p1", None, tag=5)))
+    config = {"bridges": [{"name": "br0", "ports": [{"name": "p1", "vlan_mode": "access"}]}]}
+    assert commands(have, config, "replaced") == ["set Port p1 vlan_mode=access"]
+    assert [change.command() for change in planned(have, config, "replaced", adopt=True).changes] == [
+        "set Bridge br0 external_ids:sluice-owner=sluice", "set Port br0 external_ids:sluice-owner=sluice",
+        "set Interface br0 external_ids:sluice-owner=sluice", "clear Port p1 tag", "set Port p1 vlan_mode=access",
+        "set Port p1 external_ids:sluice-owner=sluice", "set Interface p1 external_ids:sluice-owner=sluice"]
 
 
 def test_existing_things_are_configured_but_not_taken_over() -> None:
@@ -92,12 +125,16 @@ def test_existing_things_are_configured_but_not_taken_over() -> None:
     assert commands(have, config) == ["set Bridge br1 fail_mode=secure", "set Port eth0 tag=5"]
 
 
-def test_maps() -> None:
+@pytest.mark.parametrize(("state", "gone"), [("merged", "drop"), ("replaced", "drop own")])
+def test_maps(state: str, gone: str) -> None:
+    """Only what is exact loses keys that nobody gives."""
     have = switch(bridge("br0", "sluice", theirs="1", old="2", same="3"))
-    config = {"bridges": [{"name": "br0", "other_config": {"new": "a,b"}, "external_ids": {"old": None, "same": "3", "ours": "4"}}]}
-    assert commands(have, config) == [
-        "remove Bridge br0 other_config own -- set Bridge br0 'other_config:new=\"a,b\"'",
-        "remove Bridge br0 external_ids old -- set Bridge br0 external_ids:ours=4"]
+    row = have.bridges["br0"]
+    have = have._replace(root=have.root.with_children("bridges", {"br0": row._replace(values={**row.values, "other_config": {"own": "1", "drop": "2"}})}))
+    config = {"bridges": [{"name": "br0", "other_config": {"new": "a,b", "drop": None}, "external_ids": {"old": None, "same": "3", "ours": "4"}}]}
+    other_config, external_ids = commands(have, config, state)[:2]
+    assert other_config == f"remove Bridge br0 other_config {gone} -- set Bridge br0 'other_config:new=\"a,b\"'"
+    assert external_ids.startswith("remove Bridge br0 external_ids old -- set Bridge br0 external_ids:ours=4 'external_ids:sluice-keys-sluice=")
 
 
 def test_null_empties_a_column() -> None:
@@ -128,26 +165,25 @@ def test_names_that_are_taken(config: dict[str, Any], message: str) -> None:
 
 
 def test_flow_tables() -> None:
-    tables = {1: FlowTable(Row("Flow_Table", "t1", "t1"), "one", "sluice"), 2: FlowTable(Row("Flow_Table", "t2", "t2"), "two", None),
-              3: FlowTable(Row("Flow_Table", "t3", "t3"), None, None)}
+    tables = {1: table(1, "sluice", "one"), 2: table(2, None, "two"), 3: table(3, None, "")._replace(values=EMPTY_VALUES["Flow_Table"])}
     have = switch(bridge("br0", "sluice", tables=tables))
-    assert commands(have, {"bridges": [{"name": "br0", "flow_tables": {3: "three", 4: "four"}}]}) == [
-        "remove Bridge br0 flow_tables 1", "set Flow_Table t3 name=three",
-        "--id=@t create Flow_Table name=four external_ids:sluice-owner=sluice -- set Bridge br0 flow_tables:4=@t"]
+    assert commands(have, {"bridges": [{"name": "br0", "flow_tables": {3: "three", 4: "four"}}]}, "replaced") == [
+        "remove Bridge br0 flow_tables 1", "set Flow_Table t-3 name=three",
+        "--id=@flow_table1 create Flow_Table name=four external_ids:sluice-owner=sluice -- add Bridge br0 flow_tables 4=@flow_table1"]
 
 
 @pytest.mark.parametrize("config", [{}, bridges("br0")])
 def test_deleted_takes_own_table_names_off_a_foreign_bridge(config: dict[str, Any]) -> None:
-    tables = {1: FlowTable(Row("Flow_Table", "t1", "t1"), "one", "sluice"), 2: FlowTable(Row("Flow_Table", "t2", "t2"), "two", None)}
+    tables = {1: table(1, "sluice", "one"), 2: table(2, None, "two")}
     result = planned(switch(bridge("br0", None, tables=tables)), config, "deleted")
     assert [change.command() for change in result.changes] == ["remove Bridge br0 flow_tables 1"]
-    assert result.before == {"bridges": [{"name": "br0", "flow_tables": {"1": "one", "2": "two"}}]}
+    assert result.before == {"bridges": [{"name": "br0", "flow_tables": {"1": "one"}}]}
 
 
 def test_types_that_this_switch_cannot_make_are_refused_at_their_place() -> None:
     have = Switch(interface_types=("internal", "geneve"), datapath_types=("netdev",))
     config = {"bridges": [{"name": "br0", "datapath_type": "system", "ports": [
-        {"name": "t", "interfaces": [{"name": "t", "type": "stt"}, {"name": "u", "type": "geneve"}]}]}]}
+        {"name": "t", "interfaces": [{"name": "t", "type": "stt", "options": {"remote_ip": "flow"}}, {"name": "u", "type": "geneve", "options": {"remote_ip": "flow"}}]}]}]}
     with pytest.raises(InputError) as caught:
         planned(have, config)
     assert [problem.path for problem in caught.value.problems] == ["bridges[0].datapath_type", "bridges[0].ports[0].interfaces[0].type"]

@@ -2,15 +2,16 @@
 """Makes a live switch what its config says: read, plan, one transaction, wait, read back and compare."""
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 from ...errors import InputError, Problem, SluiceError
 from ..ovsdb import Conflict, Connection, NotInstalled, Operation
-from .config import WantedSwitch, parse
-from .database import Switch, selects, switch_from
+from .config import parse
+from .database import selects, switch_from
 from .describe import as_text
 from .plan import Plan, plan
-from .transaction import Transaction
+from .record import Switch
+from .target import Intent
 
 ATTEMPTS = 10
 """How often a concurrent writer may come between before the run gives up."""
@@ -26,9 +27,10 @@ class Outcome(NamedTuple):
     """The changes as ovs-vsctl commands, in the order of the plan."""
     warnings: Tuple[str, ...] = ()
 
-    def diff(self) -> Dict[str, str]:
-        """As Ansible shows it."""
-        return {"before": as_text(self.before), "after": as_text(self.after)}
+    def diff(self) -> List[Dict[str, str]]:
+        """As Ansible shows it: the configuration line by line, and the commands that would do it."""
+        commands = "".join(f"ovs-vsctl {command}\n" for command in self.commands)
+        return [{"before": as_text(self.before), "after": as_text(self.after)}, *([{"prepared": commands}] if commands else [])]
 
 
 class NotRealised(SluiceError):
@@ -39,7 +41,21 @@ class NotRealised(SluiceError):
         super().__init__(message)
 
 
-def apply(remote: str, config: Mapping[str, Any], state: str, owner: str, wait_timeout: float, check: bool = False) -> Outcome:
+def intent_of(config: Mapping[str, Any], state: str, owner: str, adopt: bool = False) -> Tuple[Intent, Tuple[str, ...]]:
+    """What a run wants, and warnings about it; raises InputError with all that is wrong in itself."""
+    if not owner:
+        raise InputError([Problem("", "", "owner", "is empty", "a name")])
+    wanted, warnings = parse(config, complete=state == "overridden")
+    return Intent(wanted, state, owner, adopt), warnings
+
+
+def rendered(config: Mapping[str, Any], owner: str) -> Outcome:
+    """What would make the config on a host with an empty switch; touches nothing. Raises InputError."""
+    intent, warnings = intent_of(config, "merged", owner)
+    return _outcome(plan(intent, Switch()), warnings)
+
+
+def apply(remote: str, config: Mapping[str, Any], state: str, owner: str, wait_timeout: float, check: bool = False, adopt: bool = False) -> Outcome:
     """Make the switch behind the OVSDB ``remote`` what ``config`` says; with ``check``, only say what that would do.
 
     The change is one transaction, guarded by everything that it relies on: where another writer came between, it is planned anew.
@@ -47,31 +63,30 @@ def apply(remote: str, config: Mapping[str, Any], state: str, owner: str, wait_t
     named, NotRealised is raised, and the database keeps what was committed: it is what was wanted, and the next run goes on from
     there. Also raises InputError and SluiceError.
     """
-    if not owner:
-        raise InputError([Problem("", "", "owner", "is empty", "a name")])
-    want = parse(config, complete=state == "overridden")
+    intent, warnings = intent_of(config, state, owner, adopt)
     try:
         connection = Connection(remote)
     except NotInstalled:
         if not check:
             raise
-        return _outcome(plan(want, Switch(), state, owner))
+        return _outcome(plan(intent, Switch()), warnings)
     with connection:
         if check:
-            have = read(connection)
-            return _outcome(plan(want, have, state, owner), tuple(_errors(want, have)))
-        have, planned, sequence = _commit(connection, want, state, owner)
-        outcome = _outcome(planned)
+            planned = plan(intent, read(connection))
+            return _outcome(planned, (*warnings, *_errors(intent, planned.have)))
+        planned, sequence = _commit(connection, intent)
+        outcome, have = _outcome(planned, warnings), planned.have
         if have.cur_cfg < sequence:
             if not connection.wait_configured(sequence, wait_timeout):
                 raise NotRealised(
                     f"the database holds the configuration, but ovs-vswitchd did not take it within {wait_timeout:g} s: "
                     "look whether it runs (systemctl status ovs-vswitchd) and at its log; then run again", outcome)
             have = read(connection)
-            if plan(want, have, state, owner).changes:
-                left = "; ".join(change.command() for change in plan(want, have, state, owner).changes)
-                raise NotRealised(f"another writer changed the database right after this run: to do again is {left}", outcome)
-        errors = [] if state == "deleted" else list(_errors(want, have))
+            left = plan(intent, have).changes
+            if left:
+                again = "; ".join(change.command() for change in left)
+                raise NotRealised(f"another writer changed the database right after this run: to do again is {again}", outcome)
+        errors = list(_errors(intent, have))
         if errors:
             raise NotRealised("the database holds the configuration, but " + "; ".join(errors), outcome)
         return outcome
@@ -79,42 +94,42 @@ def apply(remote: str, config: Mapping[str, Any], state: str, owner: str, wait_t
 
 def read(connection: Connection, statistics: bool = False) -> Switch:
     """The switch as the database has it now."""
-    return switch_from(connection.transact(selects(statistics)))
+    columns = connection.columns()
+    return switch_from(columns, connection.transact(selects(columns, statistics)))
 
 
-def _commit(connection: Connection, want: WantedSwitch, state: str, owner: str) -> Tuple[Switch, Plan, int]:
-    """Commit what is to change; gives also what was there, and the configuration number that ovs-vswitchd has to reach."""
+def _commit(connection: Connection, intent: Intent) -> Tuple[Plan, int]:
+    """Commit what is to change; gives the plan, and the configuration number that ovs-vswitchd has to reach."""
     conflict = ""
     for _attempt in range(ATTEMPTS):
-        have = read(connection)
-        planned = plan(want, have, state, owner)
+        planned = plan(intent, read(connection))
         if not planned.changes:
-            return have, planned, have.next_cfg
-        transaction = Transaction()
-        for change in planned.changes:
-            change.edit(transaction)
-        numbering: Tuple[Operation, ...] = (
-            {"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [["next_cfg", "+=", 1]]},
-            {"op": "select", "table": "Open_vSwitch", "where": [], "columns": ["next_cfg"]})
+            return planned, planned.have.next_cfg
         try:
-            results = connection.transact([*transaction.operations(), *numbering])
+            return planned, commit(connection, planned.transaction().operations())
         except Conflict as error:
             conflict = str(error)
-            continue
-        return have, planned, int(results[-1]["rows"][0]["next_cfg"])
     raise SluiceError(f"nothing was changed: {conflict}, {ATTEMPTS} times in a row, each after reading the database anew")
+
+
+def commit(connection: Connection, operations: Sequence[Operation]) -> int:
+    """Commit the operations as one transaction; gives the configuration number that ovs-vswitchd has to reach. Raises Conflict."""
+    numbering: Tuple[Operation, ...] = (
+        {"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [["next_cfg", "+=", 1]]},
+        {"op": "select", "table": "Open_vSwitch", "where": [], "columns": ["next_cfg"]})
+    return int(connection.transact([*operations, *numbering])[-1]["rows"][0]["next_cfg"])
 
 
 def _outcome(planned: Plan, warnings: Tuple[str, ...] = ()) -> Outcome:
     return Outcome(bool(planned.changes), planned.before, planned.after, tuple(change.command() for change in planned.changes), warnings)
 
 
-def _errors(want: WantedSwitch, have: Switch) -> Iterator[str]:
+def _errors(intent: Intent, have: Switch) -> Iterator[str]:
     """What is wrong with interfaces of ports that are wanted: in the words of ovs-vswitchd, or a number other than that wanted."""
-    for wanted in want.bridges:
-        there = have.bridges[wanted.name].ports if wanted.name in have.bridges else {}
-        for name in sorted({wanted.name, *(port.name for port in wanted.ports)} & set(there)):
-            for member, interface in there[name].interfaces.items():
+    for name, wanted in intent.named_bridges.items() if intent.state != "deleted" else ():
+        there = have.bridges[name].of("ports") if name in have.bridges else {}
+        for port in sorted({name, *wanted.of("ports")} & set(there)):
+            for member, interface in there[port].of("interfaces").items():
                 request, number = interface.values["ofport_request"], interface.status.get("ofport")
                 if interface.status.get("error"):
                     yield f"ovs-vswitchd reports for interface {member}: {interface.status['error']}"

@@ -2,17 +2,13 @@
 """The steps from one switch state to another, each in two renderings: an ovs-vsctl command for people, edits for the database."""
 from __future__ import annotations
 
-import json
-import re
-import shlex
-from typing import Any, Dict, List, Mapping, NamedTuple, Protocol, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Protocol, Tuple
 
-from .columns import OWNER_KEY, Value, Values, to_ovsdb
-from .database import Bridge, FlowTable, Interface, Port, Row
+from . import commands
+from .record import Record, Row, has_owner, owner_of
+from .schema import TABLES, Child, Column
 from .transaction import Transaction, reference
-
-BARE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
-"""What ovs-vsctl(8) reads as a string without quotes, whatever stands around it."""
+from .values import EMPTY_VALUES, Value, Values
 
 
 class Change(Protocol):
@@ -25,248 +21,131 @@ class Change(Protocol):
         """Do it, guarded by what it relies on."""
 
 
-class AddBridge(NamedTuple):
-    """A new bridge with its local port: a port and an internal interface of the bridge's name."""
+class Insert(NamedTuple):
+    """A new row with all that belongs to it."""
 
-    switch: Row
-    bridge: Bridge
-
-    def command(self) -> str:
-        name = self.bridge.row.name
-        local = self.bridge.ports[name]
-        interface = {column: value for column, value in local.interfaces[name].values.items() if column != "type"}
-        values = {"Bridge": self.bridge.values, "Port": local.values, "Interface": interface}
-        parts = [["set", table, name, *_assignments(row)] for table, row in values.items() if _assignments(row)]
-        return _chain([["add-br", name], *parts])
-
-    def edit(self, transaction: Transaction) -> None:
-        _insert(transaction, self.bridge)
-        transaction.add(self.switch, "bridges", [reference(self.bridge.row)])
-        _insert_port(transaction, self.bridge.row, self.bridge.ports[self.bridge.row.name])
-
-
-class AddPort(NamedTuple):
-    """A new port with its interfaces."""
-
-    bridge: Row
-    port: Port
+    parent: Row
+    child: Child
+    key: Any
+    record: Record
+    siblings: Mapping[Any, Record]
+    """What the parent has of the kind before."""
 
     def command(self) -> str:
-        name, interfaces = self.port.row.name, self.port.interfaces
-        if list(interfaces) == [name]:
-            values = {"Port": self.port.values, "Interface": interfaces[name].values}
-            parts = [["set", table, name, *_assignments(row)] for table, row in values.items() if _assignments(row)]
-            return _chain([["add-port", self.bridge.name, name], *parts])
-        parts = [[f"--id=@i{index}", "create", "Interface", f"name={_text(item.row.name)}", *_assignments(item.values)]
-                 for index, item in enumerate(interfaces.values())]
-        members = ",".join(f"@i{index}" for index in range(len(interfaces)))
-        parts += [["--id=@p", "create", "Port", f"name={_text(name)}", f"interfaces={members}", *_assignments(self.port.values)]]
-        return _chain([*parts, ["add", "Bridge", self.bridge.name, "ports", "@p"]])
+        return commands.insert(self.parent, self.child, self.key, self.record)
 
     def edit(self, transaction: Transaction) -> None:
-        _guard_exists(transaction, self.bridge)
-        _insert_port(transaction, self.bridge, self.port)
+        # A mutation of a row that has gone would silently do nothing; so would one of a map that has the key, or of a full column.
+        if self.child.shape != "list":
+            _guard_children(transaction, self.parent, self.child, self.siblings)
+        elif "name" in TABLES[self.parent.table].required:
+            transaction.guard(self.parent, "name", self.parent.name)
+        _insert(transaction, self.parent, self.child, self.key, self.record)
 
 
-class AddInterface(NamedTuple):
-    """A new member of an existing port."""
+class Remove(NamedTuple):
+    """A row goes with all that belongs to it; ovsdb-server collects what nothing refers to (RFC 7047 section 3.2, isRoot)."""
 
-    port: Row
-    interface: Interface
+    parent: Row
+    child: Child
+    key: Any
+    record: Record
 
     def command(self) -> str:
-        create = ["--id=@i", "create", "Interface", f"name={_text(self.interface.row.name)}", *_assignments(self.interface.values)]
-        return _chain([create, ["add", "Port", self.port.name, "interfaces", "@i"]])
+        return commands.remove(self.parent, self.child, self.key, self.record, _rows_to_delete(self.record, self.child))
 
     def edit(self, transaction: Transaction) -> None:
-        _guard_exists(transaction, self.port)
-        _insert(transaction, self.interface)
-        transaction.add(self.port, "interfaces", [reference(self.interface.row)])
-
-
-class DeleteBridge(NamedTuple):
-    """A bridge with all that is in it; ovsdb-server collects what nothing refers to (RFC 7047 section 3.2, isRoot)."""
-
-    switch: Row
-    bridge: Bridge
-
-    def command(self) -> str:
-        return _chain([["del-br", self.bridge.row.name]])
-
-    def edit(self, transaction: Transaction) -> None:
-        _guard_owner(transaction, self.bridge)
-        transaction.guard(self.bridge.row, "ports", _references(self.bridge.ports))
-        transaction.remove(self.switch, "bridges", [reference(self.bridge.row)])
-
-
-class DeletePort(NamedTuple):
-    bridge: Row
-    port: Port
-
-    def command(self) -> str:
-        return _chain([["del-port", self.bridge.name, self.port.row.name]])
-
-    def edit(self, transaction: Transaction) -> None:
-        _guard_owner(transaction, self.port)
-        transaction.remove(self.bridge, "ports", [reference(self.port.row)])
-
-
-class DeleteInterface(NamedTuple):
-    """A member leaves its port."""
-
-    port: Row
-    interface: Interface
-
-    def command(self) -> str:
-        return _chain([["remove", "Port", self.port.name, "interfaces", self.interface.row.uuid]])
-
-    def edit(self, transaction: Transaction) -> None:
-        _guard_owner(transaction, self.interface)
-        transaction.remove(self.port, "interfaces", [reference(self.interface.row)])
+        row = self.record.row
+        if has_owner(self.record):
+            transaction.guard_value(row, "external_ids", self.record.values["external_ids"])
+        if self.child.key == "bridges":
+            _guard_children(transaction, row, _PORTS, self.record.of("ports"))
+        if self.child.column:
+            transaction.remove(self.parent, self.child.column, [self.key if self.child.shape == "map" else reference(row)])
+        for gone in _rows_to_delete(self.record, self.child):
+            transaction.delete(gone)
 
 
 class MovePort(NamedTuple):
     """A port goes from one bridge to another as it is."""
 
-    port: Port
-    source: Bridge
+    port: Record
+    source: Record
     target: Row
 
     def command(self) -> str:
-        uuid = self.port.row.uuid
-        return _chain([["remove", "Bridge", self.source.row.name, "ports", uuid], ["add", "Bridge", self.target.name, "ports", uuid]])
+        return commands.move(self.port.row, self.source.row, self.target)
 
     def edit(self, transaction: Transaction) -> None:
-        _guard_owner(transaction, self.port)
-        transaction.guard(self.source.row, "ports", _references(self.source.ports))
-        _guard_exists(transaction, self.target)
+        transaction.guard_value(self.port.row, "external_ids", self.port.values["external_ids"])
+        _guard_children(transaction, self.source.row, _PORTS, self.source.of("ports"))
+        transaction.guard(self.target, "name", self.target.name)
         transaction.remove(self.source.row, "ports", [reference(self.port.row)])
         transaction.add(self.target, "ports", [reference(self.port.row)])
-
-
-class NameTable(NamedTuple):
-    """An OpenFlow table of a bridge gets a Flow_Table row, which carries its name."""
-
-    bridge: Row
-    number: int
-    table: FlowTable
-    before: Mapping[int, FlowTable]
-
-    def command(self) -> str:
-        create = ["--id=@t", "create", "Flow_Table", *_assignments(_table_values(self.table))]
-        return _chain([create, ["set", "Bridge", self.bridge.name, f"flow_tables:{self.number}=@t"]])
-
-    def edit(self, transaction: Transaction) -> None:
-        _guard_tables(transaction, self.bridge, self.before)
-        transaction.insert(self.table.row, _table_values(self.table))
-        transaction.add(self.bridge, "flow_tables", [[self.number, reference(self.table.row)]], "map")
-
-
-class ForgetTable(NamedTuple):
-    """An OpenFlow table loses its Flow_Table row."""
-
-    bridge: Row
-    number: int
-    before: Mapping[int, FlowTable]
-
-    def command(self) -> str:
-        return _chain([["remove", "Bridge", self.bridge.name, "flow_tables", str(self.number)]])
-
-    def edit(self, transaction: Transaction) -> None:
-        _guard_tables(transaction, self.bridge, self.before)
-        transaction.remove(self.bridge, "flow_tables", [self.number])
 
 
 class SetColumn(NamedTuple):
     """A column of an existing row gets another value; of a map, only the keys that differ are touched."""
 
     row: Row
-    column: str
+    column: Column
     old: Value
     new: Value
 
     def command(self) -> str:
-        where = [self.row.table, self.row.name]
-        if isinstance(self.new, dict) and isinstance(self.old, dict):
-            gone, put = _map_difference(self.old, self.new)
-            parts = [["remove", *where, self.column, *(_text(key) for key in gone)]] if gone else []
-            return _chain(parts + ([["set", *where, *_assignments({self.column: put})]] if put else []))
-        if self.new is None or self.new == ():
-            return _chain([["clear", *where, self.column]])
-        return _chain([["set", *where, f"{self.column}={_value(self.new)}"]])
+        return commands.set_column(self.row, self.column, self.old, self.new)
 
     def edit(self, transaction: Transaction) -> None:
-        transaction.guard(self.row, self.column, to_ovsdb(self.old))
+        transaction.guard_value(self.row, self.column.name, self.old)
         if isinstance(self.new, dict) and isinstance(self.old, dict):
-            gone, put = _map_difference(self.old, self.new)
+            gone, put = commands.map_difference(self.old, self.new)
             replaced = [*gone, *(key for key in put if key in self.old)]
             if replaced:
-                transaction.remove(self.row, self.column, replaced)
+                transaction.remove(self.row, self.column.name, replaced)
             if put:
-                transaction.add(self.row, self.column, [[key, value] for key, value in put.items()], "map")
+                transaction.add(self.row, self.column.name, [[key, value] for key, value in put.items()], "map")
         else:
-            transaction.update(self.row, self.column, self.new)
+            transaction.update(self.row, self.column.name, self.new)
 
 
-def _insert(transaction: Transaction, item: Union[Bridge, Port, Interface]) -> None:
-    transaction.insert(item.row, {"name": item.row.name, **item.values})
+_PORTS = next(child for child in TABLES["Bridge"].children if child.key == "ports")
 
 
-def _insert_port(transaction: Transaction, bridge: Row, port: Port) -> None:
-    _insert(transaction, port)
-    for interface in port.interfaces.values():
-        _insert(transaction, interface)
-    transaction.add(port.row, "interfaces", [reference(interface.row) for interface in port.interfaces.values()])
-    transaction.add(bridge, "ports", [reference(port.row)])
+def _guard_children(transaction: Transaction, row: Row, child: Child, records: Mapping[Any, Record]) -> None:
+    """What refers to the children is as it was read."""
+    if child.shape == "map":
+        transaction.guard(row, child.column, ["map", [[key, reference(record.row)] for key, record in records.items()]])
+    elif child.column:
+        transaction.guard(row, child.column, ["set", [reference(record.row) for record in records.values()]])
 
 
-def _table_values(table: FlowTable) -> Values:
-    return {"name": table.name, "external_ids": {OWNER_KEY: table.owner or ""}}
+def _insert(transaction: Transaction, parent: Row, child: Child, key: Any, record: Record) -> None:
+    row = record.row
+    told_apart: Dict[str, Any] = {child.by: key} if child.shape == "list" else {}
+    backwards: Dict[str, Any] = {child.back: reference(parent)} if child.back else {}
+    transaction.insert(row, {**told_apart, **backwards, **_filled(record)})
+    for below in TABLES[row.table].children:
+        for name, item in record.of(below.key).items():
+            _insert(transaction, row, below, name, item)
+    if child.column:
+        transaction.add(parent, child.column, [[key, reference(row)]] if child.shape == "map" else [reference(row)], "map" if child.shape == "map" else "set")
 
 
-def _guard_exists(transaction: Transaction, row: Row) -> None:
-    """A mutation of a row that has gone would silently do nothing."""
-    if row.uuid:
-        transaction.guard(row, "name", row.name)
+def _filled(record: Record) -> Values:
+    """What a row has beside the empty values that a new row has anyway."""
+    nothing = EMPTY_VALUES[record.row.table]
+    return {column: value for column, value in record.values.items() if value != nothing[column]}
 
 
-def _guard_owner(transaction: Transaction, item: Union[Bridge, Port, Interface]) -> None:
-    transaction.guard(item.row, "external_ids", to_ovsdb(item.values["external_ids"]))
+def _rows_to_delete(record: Record, child: Child) -> List[Row]:
+    """The rows of a record that is taken out which stay if they are not deleted, less those that others made or refer to."""
+    owner = owner_of(record)
+    return [item.row for item, kind in _tree(record, child) if TABLES[kind.table].is_root and owner_of(item) == owner]
 
 
-def _guard_tables(transaction: Transaction, bridge: Row, tables: Mapping[int, FlowTable]) -> None:
-    if bridge.uuid:
-        transaction.guard(bridge, "flow_tables", ["map", [[number, reference(table.row)] for number, table in tables.items()]])
-
-
-def _references(items: Mapping[str, Port]) -> List[Any]:
-    return ["set", [reference(item.row) for item in items.values()]]
-
-
-def _map_difference(old: Dict[str, str], new: Dict[str, str]) -> Tuple[List[str], Dict[str, str]]:
-    """The keys that go, and the pairs that come or change."""
-    return sorted(set(old) - set(new)), {key: new[key] for key in sorted(new) if old.get(key) != new[key]}
-
-
-def _assignments(values: Values) -> List[str]:
-    """``column=value`` or ``column:key=value`` for everything that is not empty."""
-    result = []
-    for column, value in values.items():
-        if isinstance(value, dict):
-            result += [f"{column}:{_text(key)}={_text(item)}" for key, item in sorted(value.items())]
-        elif value not in (None, (), ""):
-            result.append(f"{column}={_value(value)}")
-    return result
-
-
-def _value(value: Value) -> str:
-    return ",".join(_text(item) for item in value) if isinstance(value, tuple) else _text(value)
-
-
-def _text(value: object) -> str:
-    text = str(value)
-    return text if BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
-
-
-def _chain(commands: List[List[str]]) -> str:
-    return " -- ".join(shlex.join(command) for command in commands)
+def _tree(record: Record, child: Child) -> Iterator[Tuple[Record, Child]]:
+    if not record.shared:
+        yield record, child
+        for below in TABLES[record.row.table].children:
+            for item in record.of(below.key).values():
+                yield from _tree(item, below)

@@ -6,58 +6,57 @@ import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ...errors import InputError, Problem
-from .columns import BRIDGE, EMPTY, INTERFACE, OWNER_KEY, PORT, SWITCH, Column, Value
+from .map_keys import key_problems, key_warnings
+from .record import SINGLE, is_reserved
+from .schema import COLUMNS, EMPTY, TABLES, Child, Column
 
 DEVICE_NAME_MAX = 15
 """Linux's IFNAMSIZ less its end mark. Bounds the names of interfaces that are a device of their own, unlike patches and tunnels."""
 DEVICE_TYPES = ("", "system", "internal", "tap")
 DEVICE_NAME = re.compile(r"(?!\.{1,2}$)[^\s/:\\]+")
-TABLE_NAME = re.compile(r"[^\s,=()]{1,31}")
+INTEGER = re.compile(r"-?[0-9]+")
+TARGET = re.compile(r"(p?(tcp|ssl)|p?unix):\S+")
+NUMBERS = {"flow_tables": 254, "queues": 0xFFFFFFFF, "ct_zones": 0xFFFF, "sample_collector_sets": 0xFFFFFFFF}
+"""The greatest number, by what is told apart by numbers."""
 
 
-class WantedInterface(NamedTuple):
-    name: str
+class Wanted(NamedTuple):
+    """What ``config`` says of one row and of those that belong to it."""
+
+    key: Any
+    """Its name, target or number; SINGLE where there is only one."""
     values: Mapping[str, Any] = EMPTY
-    """Column name to value, for the columns given; in a shared map None removes a key."""
+    """Column name to value, for the columns given; in a map None removes a key."""
+    children: Mapping[str, Optional[Mapping[Any, Wanted]]] = EMPTY
+    """By Child.key, for those given, then by name, target or number; None: there shall be none."""
     path: str = ""
     """Where it is in ``config``, for what is said about it."""
 
-
-class WantedPort(NamedTuple):
-    name: str
-    values: Mapping[str, Any] = EMPTY
-    interfaces: Optional[Tuple[WantedInterface, ...]] = None
-    """None: not given, so one of the port's name in a new port, and as they are in an existing one."""
-    path: str = ""
+    def of(self, key: str) -> Mapping[Any, Wanted]:
+        """The children of one kind."""
+        return self.children.get(key) or EMPTY
 
 
-class WantedBridge(NamedTuple):
-    name: str
-    values: Mapping[str, Any] = EMPTY
-    flow_tables: Optional[Mapping[int, str]] = None
-    """Table number to name; None: not managed."""
-    ports: Tuple[WantedPort, ...] = ()
-    path: str = ""
+class Parsed(NamedTuple):
+    """A config that is right in itself."""
+
+    root: Wanted
+    warnings: Tuple[str, ...]
 
 
-class WantedSwitch(NamedTuple):
-    values: Mapping[str, Any] = EMPTY
-    bridges: Tuple[WantedBridge, ...] = ()
-
-
-def parse(config: Mapping[str, Any], complete: bool = False) -> WantedSwitch:
+def parse(config: Mapping[str, Any], complete: bool = False) -> Parsed:
     """The typed form of ``config``; raises InputError with all problems, each with its path like ``bridges[0].ports[3].tag``.
 
     A ``complete`` one must say which bridges there are: leaving them out by mistake would remove them all.
     """
     reader = _Reader()
-    if complete and "bridges" not in config:
+    if complete and not isinstance(config.get("bridges"), list):
         reader.problem("bridges", "is missing", "a list of all bridges, as what it does not name is removed")
-    wanted = reader.switch(config)
-    reader.check_names(wanted)
+    root = reader.record("Open_vSwitch", SINGLE, config, "")
+    reader.check_names(root)
     if reader.problems:
         raise InputError(reader.problems)
-    return wanted
+    return Parsed(root, tuple(reader.warnings))
 
 
 class _Reader:
@@ -65,175 +64,225 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: List[Problem] = []
+        self.warnings: List[str] = []
 
     def problem(self, path: str, message: str, expected: str = "") -> None:
         self.problems.append(Problem("", "", path, message, expected))
 
-    def switch(self, given: Mapping[str, Any]) -> WantedSwitch:
-        self.keys(given, "", SWITCH, "bridges")
-        bridges = [self.bridge(item, path) for item, path in self.items(given, "", "bridges")]
-        return WantedSwitch(self.values(given, "", SWITCH), tuple(bridges))
+    def record(self, table: str, key: Any, given: Mapping[str, Any], path: str, by: str = "") -> Wanted:
+        columns, children = TABLES[table].columns, TABLES[table].children
+        known = sorted({*(column.name for column in columns), *(child.key for child in children), *([by] if by else [])})
+        for name in given:
+            if name not in known:
+                self.problem(_join(path, str(name)), "is not a known key", f"one of {', '.join(known)}")
+        values = {column.name: self.value(column, given[column.name], _join(path, column.name)) for column in columns if column.name in given}
+        for column in columns:
+            if "map" in column.kind and column.name in values:
+                self.check_keys(table, column, values, _join(path, column.name))
+        return Wanted(key, values, {child.key: self.children(child, given, path) for child in children if child.key in given}, path)
 
-    def bridge(self, given: Mapping[str, Any], path: str) -> WantedBridge:
-        self.keys(given, path, BRIDGE, "name", "flow_tables", "ports")
-        name = self.name(given, path, device=True)
-        ports = [self.port(item, at) for item, at in self.items(given, path, "ports")]
-        return WantedBridge(name, self.values(given, path, BRIDGE), self.flow_tables(given, path), tuple(ports), path)
+    def children(self, child: Child, given: Mapping[str, Any], path: str) -> Optional[Dict[Any, Wanted]]:
+        items, at = given[child.key], _join(path, child.key)
+        if items is None:
+            return None
+        read = {"list": self.list, "map": self.map, "single": self.single}[child.shape]
+        return read(child, items, at)
 
-    def port(self, given: Mapping[str, Any], path: str) -> WantedPort:
-        self.keys(given, path, PORT, "name", "interfaces")
-        name = self.name(given, path, device="interfaces" not in given)
-        interfaces = None
-        if "interfaces" in given:
-            interfaces = tuple(self.interface(item, at) for item, at in self.items(given, path, "interfaces"))
-            if not interfaces:
-                self.problem(f"{path}.interfaces", "is empty", "at least one interface: a port consists of interfaces")
-        return WantedPort(name, self.values(given, path, PORT), interfaces, path)
+    def single(self, child: Child, given: Any, at: str) -> Dict[Any, Wanted]:
+        if not isinstance(given, Mapping):
+            self.problem(at, f"is {_kind(given)}", "a map, or null for none")
+            return {}
+        return {SINGLE: self.record(child.table, SINGLE, given, at)}
 
-    def interface(self, given: Mapping[str, Any], path: str) -> WantedInterface:
-        self.keys(given, path, INTERFACE, "name")
-        values = self.values(given, path, INTERFACE)
-        return WantedInterface(self.name(given, path, device=values.get("type", "") in DEVICE_TYPES), values, path)
-
-    def keys(self, given: Mapping[str, Any], path: str, columns: Tuple[Column, ...], *others: str) -> None:
-        known = sorted({*(column.name for column in columns), *others})
-        for key in given:
-            if key not in known:
-                self.problem(_join(path, str(key)), "is not a known key", f"one of {', '.join(known)}")
-
-    def items(self, given: Mapping[str, Any], path: str, key: str) -> List[Tuple[Mapping[str, Any], str]]:
-        """The mappings of a list, each with its path; everything else is a problem."""
-        items = given.get(key, [])
-        at = _join(path, key)
+    def list(self, child: Child, items: Any, at: str) -> Dict[Any, Wanted]:
         if not isinstance(items, list):
             self.problem(at, f"is {_kind(items)}", "a list")
-            return []
+            return {}
+        if child.key == "interfaces" and not items:
+            self.problem(at, "is empty", "at least one interface: a port consists of interfaces")
+        found: Dict[Any, Wanted] = {}
         for index, item in enumerate(items):
+            path = f"{at}[{index}]"
             if not isinstance(item, Mapping):
-                self.problem(f"{at}[{index}]", f"is {_kind(item)}", "a map with a name")
-        return [(item, f"{at}[{index}]") for index, item in enumerate(items) if isinstance(item, Mapping)]
+                self.problem(path, f"is {_kind(item)}", f"a map with a {child.by}")
+                continue
+            key = self.name(child, item, path)
+            # Names are checked over the whole host, where there is one name space for each kind (see check_names).
+            if key in found and child.key not in ("bridges", "ports", "interfaces"):
+                self.problem(f"{path}.{child.by}", f"{key!r} is already that of {found[key].path}", f"a {child.by} of its own")
+            found[key if key not in found else (key, index)] = self.record(child.table, key, item, path, child.by)
+        return found
 
-    def name(self, given: Mapping[str, Any], path: str, device: bool) -> str:
-        name = given.get("name")
-        at = _join(path, "name")
-        if "name" not in given:
-            self.problem(at, "is missing", "a name")
+    def map(self, child: Child, items: Any, at: str) -> Dict[Any, Wanted]:
+        what = child.by.replace("a ", "", 1)
+        if not isinstance(items, Mapping):
+            self.problem(at, f"is {_kind(items)}", f"a map of {what} to what it is")
+            return {}
+        found: Dict[Any, Wanted] = {}
+        for given_key, item in items.items():
+            path, key = f"{at}.{given_key}", given_key
+            if child.key in NUMBERS:
+                key = self.number(given_key, path, child)
+                if key is None:
+                    continue
+            if key in found:
+                self.problem(path, "is there twice", f"each {what.split()[-1]} once")
+            shorthand = TABLES[child.table].shorthand
+            if isinstance(item, Mapping):
+                found[key] = self.record(child.table, key, item, path)
+            elif shorthand:
+                found[key] = Wanted(key, {shorthand: self.value(COLUMNS[child.table][shorthand], item, path)}, path=path)
+            else:
+                self.problem(path, f"is {_kind(item)}", "a map")
+        return found
+
+    def number(self, given: Any, path: str, child: Child) -> Optional[int]:
+        if not re.fullmatch(r"[0-9]{1,10}", str(given)) or isinstance(given, bool) or int(given) > NUMBERS[child.key]:
+            what = {"flow_tables": "a table number", "queues": "a queue number", "ct_zones": "a zone number"}.get(child.key, "a number")
+            self.problem(path, "is not " + what, f"a number from 0 to {NUMBERS[child.key]}")
+            return None
+        return int(given)
+
+    def name(self, child: Child, given: Mapping[str, Any], path: str) -> Any:
+        """What tells a list's item from the others."""
+        name, at = given.get(child.by), f"{path}.{child.by}"
+        if child.by not in given:
+            self.problem(at, "is missing", f"a {child.by}")
+        elif child.by == "id":
+            return self.number(name, at, child)
         elif not isinstance(name, str) or not name:
-            self.problem(at, f"is {_kind(name)}", "a name (a string that is not empty)")
-        elif device and len(name.encode()) > DEVICE_NAME_MAX:
-            self.problem(at, f"{name!r} has {len(name.encode())} bytes", f"at most {DEVICE_NAME_MAX}, as it names a network device")
-        elif device and not DEVICE_NAME.fullmatch(name):
-            self.problem(at, f"{name!r} is not a device name", "no spaces, slashes or colons")
+            self.problem(at, f"is {_kind(name)}", f"a {child.by} (a string that is not empty)")
+        elif child.by == "target":
+            if not TARGET.fullmatch(name):
+                self.problem(at, f"is {name!r}", "a connection method like tcp:192.0.2.1:6653, ssl:[2001:db8::1]:6653 or ptcp:6640:127.0.0.1")
+        elif self.is_device(child, given):
+            if len(name.encode()) > DEVICE_NAME_MAX:
+                self.problem(at, f"{name!r} has {len(name.encode())} bytes", f"at most {DEVICE_NAME_MAX}, as it names a network device")
+            elif not DEVICE_NAME.fullmatch(name):
+                self.problem(at, f"{name!r} is not a device name", "no spaces, slashes or colons")
         return name if isinstance(name, str) else ""
 
-    def values(self, given: Mapping[str, Any], path: str, columns: Tuple[Column, ...]) -> Dict[str, Any]:
-        return {column.name: self.value(column, given[column.name], _join(path, column.name)) for column in columns if column.name in given}
+    @staticmethod
+    def is_device(child: Child, given: Mapping[str, Any]) -> bool:
+        """Whether an object's name is that of a network device, too."""
+        if child.key == "interfaces":
+            return given.get("type", "") in DEVICE_TYPES
+        return child.key == "bridges" or (child.key == "ports" and "interfaces" not in given)
 
-    def value(self, column: Column, given: Any, at: str) -> Value | Dict[str, Optional[str]]:
+    def value(self, column: Column, given: Any, at: str) -> Any:
         if "map" in column.kind:
-            return self.map(given, at, nullable=column.kind == "shared map")
+            return None if given is None else self.map_value(column, given, at)
+        if given is None:
+            return None
         if column.kind == "set":
             if not isinstance(given, list):
                 self.problem(at, f"is {_kind(given)}", "a list")
                 return ()
             if len(set(map(str, given))) != len(given):
                 self.problem(at, "has a value twice", "each value once")
-            valid = [item for index, item in enumerate(given) if self.atom(column, item, f"{at}[{index}]")]
-            return tuple(sorted(set(valid)))
-        if given is None and column.kind == "optional":
-            return None
-        return given if self.atom(column, given, at) else None
+            return tuple(sorted({self.atom(column, item, f"{at}[{index}]") for index, item in enumerate(given)}))
+        return self.atom(column, given, at)
 
-    def atom(self, column: Column, given: Any, at: str) -> bool:
-        """Whether it is a right value for the column; if not, that is a problem."""
-        expected = column.expected
+    def atom(self, column: Column, given: Any, at: str) -> Any:
+        """The value as the column takes it; a wrong one is a problem."""
+        if column.atom is bool:
+            text = str(given).lower()
+            return self.expect(isinstance(given, (bool, str)) and text in ("true", "false"), given, at, "true or false", text == "true")
+        if column.atom is int:
+            value = int(given) if isinstance(given, str) and INTEGER.fullmatch(given) else given
+            least, most = column.minimum, column.maximum
+            limits = ("" if least is None else f" from {least}") + ("" if most is None else f" to {most}")
+            right = isinstance(value, int) and not isinstance(value, bool) and (least is None or value >= least) and (most is None or value <= most)
+            return self.expect(right, given, at, f"a whole number{limits}", value) or 0
         if column.choices:
-            expected, right = f"one of {', '.join(column.choices)}", given in column.choices
-        elif column.atom is int:
-            expected = f"a whole number from {column.minimum}" + (f" to {column.maximum}" if column.maximum is not None else "")
-            right = isinstance(given, int) and not isinstance(given, bool) and given >= column.minimum and (column.maximum is None or given <= column.maximum)
-        else:
-            expected = expected or "a string"
-            right = isinstance(given, str) and (column.pattern is None or bool(column.pattern.fullmatch(given)))
+            return self.expect(given in column.choices, given, at, f"one of {', '.join(column.choices)}", given) or ""
+        right = isinstance(given, str) and (column.pattern is None or bool(column.pattern.fullmatch(given)))
+        return self.expect(right, given, at, column.expected or "a string", given) or ""
+
+    def expect(self, right: bool, given: Any, at: str, expected: str, value: Any) -> Any:
         if not right:
             self.problem(at, f"is {_kind(given)}", expected)
-        return right
+        return value if right else None
 
-    def map(self, given: Any, at: str, nullable: bool) -> Dict[str, Optional[str]]:
+    def map_value(self, column: Column, given: Any, at: str) -> Dict[Any, Any]:
         if not isinstance(given, Mapping):
-            self.problem(at, f"is {_kind(given)}", "a map of strings")
+            self.problem(at, f"is {_kind(given)}", f"a map of {'numbers' if column.atom is int else 'strings'}")
             return {}
-        result: Dict[str, Optional[str]] = {}
+        result: Dict[Any, Any] = {}
         for key, item in given.items():
             place = f"{at}.{key}"
-            if key == OWNER_KEY:
+            if column.name == "external_ids" and is_reserved(str(key)):
                 self.problem(place, "is reserved", "the option `owner` instead, which sets it on what is created")
-            elif item is None and nullable:
-                result[str(key)] = None
+            elif column.choices and key not in column.choices:
+                self.problem(place, "is not a known key", f"one of {', '.join(column.choices)}")
+            elif column.key_atom is int and not INTEGER.fullmatch(str(key)):
+                self.problem(place, "is not a known key", "a whole number")
+            elif item is None:
+                result[column.key_atom(key)] = None
+            elif column.atom is int:
+                result[column.key_atom(key)] = self.atom(column._replace(choices=()), item, place)
             elif isinstance(item, bool):
                 result[str(key)] = str(item).lower()  # YAML's true is what OVS spells "true"
             elif isinstance(item, (str, int)):
                 result[str(key)] = str(item)
             else:
-                self.problem(place, f"is {_kind(item)}", "a string" + (", or null to remove the key" if nullable else ""))
+                self.problem(place, f"is {_kind(item)}", "a string, or null to remove the key")
         return result
 
-    def flow_tables(self, given: Mapping[str, Any], path: str) -> Optional[Dict[int, str]]:
-        if "flow_tables" not in given:
-            return None
-        tables, at = given["flow_tables"], _join(path, "flow_tables")
-        if not isinstance(tables, Mapping):
-            self.problem(at, f"is {_kind(tables)}", "a map of table number to name")
-            return {}
-        result: Dict[int, str] = {}
-        for number, name in tables.items():
-            place = f"{at}.{number}"
-            if not re.fullmatch(r"[0-9]{1,3}", str(number)) or int(number) > 254:
-                self.problem(place, "is not a table number", "a number from 0 to 254")
-            elif not isinstance(name, str) or not TABLE_NAME.fullmatch(name):
-                self.problem(place, f"is {_kind(name)}", "a name of 1 to 31 characters without spaces, commas or parentheses")
-            elif int(number) in result:
-                self.problem(place, "is there twice", "each table once")
-            elif name in result.values():
-                self.problem(place, f"is {name!r}, as another table is", "a name of its own for each table")
-            else:
-                result[int(number)] = name
-        return dict(sorted(result.items()))
+    def check_keys(self, table: str, column: Column, values: Mapping[str, Any], at: str) -> None:
+        """Against what Open vSwitch documents of a map's keys."""
+        if column.atom is str and values[column.name]:
+            of_type = values.get("type") or ""
+            for key, message, expected in key_problems(table, column.name, of_type, values[column.name]):
+                self.problem(f"{at}.{key}", message, expected)
+            self.warnings += [f"{at}: {warning}" for warning in key_warnings(table, column.name, of_type, values[column.name])]
 
-    def check_names(self, wanted: WantedSwitch) -> None:
+    def check_names(self, root: Wanted) -> None:
         """OVS has one name space for bridges, one for ports and one for interfaces, over the whole host."""
         bridges: Dict[str, str] = {}
         ports: Dict[str, str] = {}
         interfaces: Dict[str, str] = {}
-        local = {bridge.name for bridge in wanted.bridges}
-        for bridge in wanted.bridges:
-            self.unique(bridges, bridge.name, bridge.path)
+        local = {bridge.key for bridge in root.of("bridges").values()}
+        for bridge in root.of("bridges").values():
+            self.unique(bridges, bridge.key, bridge.path)
+            self.check_tables(bridge)
             numbers: Dict[str, str] = {}
-            for port in bridge.ports:
-                self.unique(ports, port.name, port.path)
-                if port.name in local and port.name != bridge.name:
-                    self.problem(f"{port.path}.name", f"{port.name!r} is a bridge, whose own port has that name", "another name")
-                if port.interfaces is None:
-                    self.unique(interfaces, port.name, port.path)
-                for interface in port.interfaces or ():
-                    self.unique(interfaces, interface.name, interface.path)
+            for port in bridge.of("ports").values():
+                self.unique(ports, port.key, port.path)
+                if port.key in local and port.key != bridge.key:
+                    self.problem(f"{port.path}.name", f"{port.key!r} is a bridge, whose own port has that name", "another name")
+                for interface in interfaces_of(port).values():
+                    self.unique(interfaces, interface.key, interface.path)
                     if interface.values.get("ofport_request") is not None:
                         self.unique(numbers, str(interface.values["ofport_request"]), interface.path, "ofport_request")
-                if port.name == bridge.name:
-                    self.check_local(port)
+                    if port.key == bridge.key:
+                        self.check_local(port, interface)
 
     def unique(self, seen: Dict[str, str], name: str, path: str, key: str = "name") -> None:
         if name and name in seen:
             self.problem(f"{path}.{key}", f"{name!r} is already that of {seen[name]}", f"a {key} of its own")
         seen.setdefault(name, path)
 
-    def check_local(self, port: WantedPort) -> None:
+    def check_tables(self, bridge: Wanted) -> None:
+        seen: Dict[str, str] = {}
+        for table in bridge.of("flow_tables").values():
+            name = table.values.get("name")
+            if name and name in seen:
+                self.problem(table.path, f"is {name!r}, as another table is", "a name of its own for each table")
+            elif name:
+                seen[name] = table.path
+
+    def check_local(self, port: Wanted, interface: Wanted) -> None:
         """The port of a bridge's own name is its local port: one interface, of type internal (ovs-vswitchd.conf.db(5), Bridge name)."""
-        for interface in port.interfaces or ():
-            if interface.name != port.name:
-                self.problem(f"{interface.path}.name", f"{interface.name!r} is in the bridge's local port", f"only {port.name!r} there")
-            if interface.values.get("type", "internal") != "internal":
-                self.problem(f"{interface.path}.type", f"is {_kind(interface.values['type'])}", "internal: it is the bridge's local port")
+        if interface.key != port.key:
+            self.problem(f"{interface.path}.name", f"{interface.key!r} is in the bridge's local port", f"only {port.key!r} there")
+        if interface.values.get("type", "internal") != "internal":
+            self.problem(f"{interface.path}.type", f"is {_kind(interface.values['type'])}", "internal: it is the bridge's local port")
+
+
+def interfaces_of(port: Wanted) -> Mapping[Any, Wanted]:
+    """The interfaces of a port; one of its own name where none is given."""
+    return port.of("interfaces") or {port.key: Wanted(port.key, path=port.path)}
 
 
 def _join(path: str, key: str) -> str:

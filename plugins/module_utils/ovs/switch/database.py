@@ -2,135 +2,93 @@
 """What an Open_vSwitch database holds, as far as it is configured: read in one transaction, so it is one moment's state."""
 from __future__ import annotations
 
-from types import MappingProxyType
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from collections import Counter
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from ...errors import SluiceError
-from .columns import (
-    BRIDGE,
-    CONFIGURED,
-    EMPTY,
-    INTERFACE,
-    INTERFACE_STATUS,
-    OWNER_KEY,
-    PORT,
-    SWITCH,
-    Column,
-    Values,
-    column_value,
-    from_ovsdb,
-)
+from .record import SINGLE, Record, Row, Switch, child_row
+from .schema import TABLES, Child
+from .values import EMPTY_VALUES, column_value, from_ovsdb, names, references
+
+INTERFACE_STATUS = ("ofport", "link_state", "admin_state", "mac_in_use", "mtu", "error")
+"""What ovs-vswitchd says of an interface."""
+BOOKKEEPING = ("next_cfg", "cur_cfg", "ovs_version", "iface_types", "datapath_types")
+
+Columns = Mapping[str, Sequence[str]]
+"""By table, the columns that a database has."""
+Raw = Dict[str, Dict[str, Dict[str, Any]]]
+"""Table, UUID, column: the values as the protocol writes them."""
 
 
-class Row(NamedTuple):
-    """A row's identity. ``uuid`` is empty while the row is only planned. A Flow_Table has no name of its own, only a place."""
-
-    table: str
-    name: str
-    uuid: str = ""
-
-
-class Interface(NamedTuple):
-    row: Row
-    values: Values
-    status: Mapping[str, Any] = EMPTY
-    """What ovs-vswitchd reports, by INTERFACE_STATUS and ``statistics``; only what it has set."""
-
-
-class Port(NamedTuple):
-    row: Row
-    values: Values
-    interfaces: Mapping[str, Interface] = EMPTY
-
-
-class FlowTable(NamedTuple):
-    row: Row
-    name: str | None
-    owner: str | None
-
-
-class Bridge(NamedTuple):
-    row: Row
-    values: Values
-    flow_tables: Mapping[int, FlowTable] = EMPTY
-    ports: Mapping[str, Port] = EMPTY
-
-
-class Switch(NamedTuple):
-    """A host's switch; an empty one stands for a host without Open vSwitch."""
-
-    row: Row = Row("Open_vSwitch", ".")
-    values: Values = MappingProxyType({"external_ids": {}, "other_config": {}})
-    bridges: Mapping[str, Bridge] = EMPTY
-    next_cfg: int = 0
-    cur_cfg: int = 0
-    version: str | None = None
-    interface_types: Tuple[str, ...] = ()
-    """What this ovs-vswitchd can make; empty if it has not said so yet."""
-    datapath_types: Tuple[str, ...] = ()
-
-
-def owner_of(values: Values) -> str | None:
-    """Who created a row; None: not Sluice."""
-    ids = values["external_ids"]
-    return ids.get(OWNER_KEY) if isinstance(ids, dict) else None
-
-
-def selects(statistics: bool = False) -> List[Dict[str, Any]]:
+def selects(columns: Columns, statistics: bool = False) -> List[Dict[str, Any]]:
     """The operations whose results :func:`switch_from` reads."""
-    root = ["bridges", "next_cfg", "cur_cfg", "ovs_version", "iface_types", "datapath_types"]
-    interface = [*INTERFACE_STATUS, "statistics"] if statistics else list(INTERFACE_STATUS)
-    extra = {"Open_vSwitch": root, "Bridge": ["name", "ports", "flow_tables"], "Port": ["name", "interfaces"],
-             "Interface": ["name", *interface]}
-    operations = [
-        {"op": "select", "table": table, "where": [], "columns": ["_uuid", *more, *(column.name for column in CONFIGURED[table])]}
-        for table, more in extra.items()]
-    return [*operations, {"op": "select", "table": "Flow_Table", "where": [], "columns": ["_uuid", "name", "external_ids"]}]
+    status = {"Open_vSwitch": BOOKKEEPING, "Interface": (*INTERFACE_STATUS, "statistics") if statistics else INTERFACE_STATUS}
+    return [{"op": "select", "table": table, "where": [],
+             "columns": ["_uuid", *sorted({*_columns(table), *status.get(table, ())}.intersection(columns[table]))]}
+            for table in TABLES if table in columns]
 
 
-def switch_from(results: Sequence[Dict[str, Any]]) -> Switch:
+def switch_from(columns: Columns, results: Sequence[Mapping[str, Any]]) -> Switch:
     """The Switch in the results of :func:`selects`; raises SluiceError if the database was never initialised."""
-    roots, bridges, ports, interfaces, tables = ({from_ovsdb(row["_uuid"]): row for row in result["rows"]} for result in results)
-    if not roots:
+    present = [table for table in TABLES if table in columns]
+    raw: Raw = {table: {from_ovsdb(row["_uuid"]): row for row in result["rows"]} for table, result in zip(present, results)}
+    if not raw["Open_vSwitch"]:
         raise SluiceError("the Open_vSwitch database has no Open_vSwitch row yet: initialise it with `ovs-vsctl --no-wait init`")
-    uuid, root = next(iter(roots.items()))
-
-    def interface(uuid: str) -> Interface:
-        raw = interfaces[uuid]
-        status = {name: from_ovsdb(raw[name]) for name in (*INTERFACE_STATUS, "statistics") if name in raw}
-        return Interface(Row("Interface", raw["name"], uuid), _values(INTERFACE, raw),
-                         {name: value for name, value in status.items() if value != ()})
-
-    def port(uuid: str) -> Port:
-        raw = ports[uuid]
-        members = _by_name(interface(member) for member in _references(raw["interfaces"]))
-        return Port(Row("Port", raw["name"], uuid), _values(PORT, raw), members)
-
-    def flow_table(uuid: str) -> FlowTable:
-        raw = tables[uuid]
-        name = from_ovsdb(raw["name"])
-        return FlowTable(Row("Flow_Table", uuid, uuid), None if name == () else name, from_ovsdb(raw["external_ids"]).get(OWNER_KEY))
-
-    def bridge(uuid: str) -> Bridge:
-        raw = bridges[uuid]
-        numbers = sorted(from_ovsdb(raw["flow_tables"]).items())
-        return Bridge(Row("Bridge", raw["name"], uuid), _values(BRIDGE, raw), {number: flow_table(ref) for number, ref in numbers},
-                      _by_name(port(member) for member in _references(raw["ports"])))
-
+    uuid, root = next(iter(raw["Open_vSwitch"].items()))
+    absent = frozenset((table, column.name) for table in TABLES for column in TABLES[table].columns if column.name not in columns.get(table, ()))
     return Switch(
-        Row("Open_vSwitch", ".", uuid), _values(SWITCH, root), _by_name(bridge(member) for member in _references(root["bridges"])),
-        root["next_cfg"], root["cur_cfg"], from_ovsdb(root["ovs_version"]) or None,
-        _references(root["iface_types"]), _references(root["datapath_types"]))
+        _Reader(raw).record(Row("Open_vSwitch", ".", uuid)), root["next_cfg"], root["cur_cfg"], from_ovsdb(root["ovs_version"]) or None,
+        references(root["iface_types"]), references(root["datapath_types"]), absent)
 
 
-def _values(columns: Sequence[Column], raw: Dict[str, Any]) -> Values:
-    return {column.name: column_value(column, raw[column.name]) for column in columns}
+def _columns(table: str) -> List[str]:
+    """What is read of a table: its columns, and those that refer to its children or tell it apart."""
+    told_apart = [child.by for parent in TABLES.values() for child in parent.children if child.table == table and child.shape == "list"]
+    backwards = [child.back for parent in TABLES.values() for child in parent.children if child.table == table and child.back]
+    forward = [child.column for child in TABLES[table].children if child.column]
+    return [*(column.name for column in TABLES[table].columns), *forward, *backwards, *told_apart]
 
 
-def _references(raw: Any) -> Tuple[str, ...]:
-    value = from_ovsdb(raw)
-    return value if isinstance(value, tuple) else (value,)
+class _Reader:
+    def __init__(self, raw: Raw) -> None:
+        self._raw = raw
+        self._port_names = {uuid: row["name"] for uuid, row in raw["Port"].items()}
+        self._backwards: Dict[Tuple[str, str], List[str]] = {}
+        self._users: Counter[str] = Counter()
+        for table, content in raw.items():
+            for child in TABLES[table].children:
+                if child.back:
+                    for uuid, row in raw.get(child.table, {}).items():
+                        self._backwards.setdefault((child.table, from_ovsdb(row[child.back])), []).append(uuid)
+                else:
+                    self._users.update(reference for row in content.values() for _key, reference in _referred(child, row))
+
+    def record(self, row: Row) -> Record:
+        raw = self._raw[row.table][row.uuid]
+        table = TABLES[row.table]
+        values = dict(EMPTY_VALUES[row.table])
+        for column in table.columns:
+            if column.name in raw:
+                value = column_value(column, raw[column.name])
+                values[column.name] = names(value, self._port_names.__getitem__) if column.refers else value
+        children = {child.key: self._children(row, child, raw) for child in table.children}
+        status = {name: from_ovsdb(raw[name]) for name in (*INTERFACE_STATUS, "statistics") if name in raw} if row.table == "Interface" else {}
+        return Record(row, values, {key: records for key, records in children.items() if records},
+                      {name: value for name, value in status.items() if value != ()}, self._users[row.uuid] > 1)
+
+    def _children(self, parent: Row, child: Child, raw: Mapping[str, Any]) -> Dict[Any, Record]:
+        pairs = [(None, uuid) for uuid in self._backwards.get((child.table, parent.uuid), ())] if child.back else _referred(child, raw)
+        found: Dict[Any, Record] = {}
+        for key, uuid in pairs:
+            if child.shape == "list":
+                key = from_ovsdb(self._raw[child.table][uuid][child.by])
+            found[key] = self.record(child_row(parent, child.table, child.key, key)._replace(uuid=uuid))
+        return dict(sorted(found.items()))
 
 
-def _by_name(objects: Any) -> Dict[str, Any]:
-    return {item.row.name: item for item in sorted(objects, key=lambda item: str(item.row.name))}
+def _referred(child: Child, raw: Mapping[str, Any]) -> List[Tuple[Any, str]]:
+    """Key and UUID of the rows that a row refers to as its children; a list's keys are in the rows themselves."""
+    value = from_ovsdb(raw.get(child.column, ["set", []]))
+    if isinstance(value, dict):
+        return list(value.items())
+    return [(SINGLE, uuid) for uuid in (value if isinstance(value, tuple) else (value,))]

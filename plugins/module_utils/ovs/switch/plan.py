@@ -2,103 +2,124 @@
 """The changes from one switch state to another: pure, and in a stable order."""
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple
 
 from ...errors import InputError
-from .changes import (
-    AddBridge,
-    AddInterface,
-    AddPort,
-    Change,
-    DeleteBridge,
-    DeleteInterface,
-    DeletePort,
-    ForgetTable,
-    MovePort,
-    NameTable,
-    SetColumn,
-)
-from .columns import Values
-from .config import WantedSwitch
+from .changes import Change, Insert, MovePort, Remove, SetColumn
 from .conflicts import conflicts
-from .database import Bridge, Port, Row, Switch
 from .describe import managed
-from .target import removal, target
+from .record import Record, Row, Switch
+from .schema import COLUMNS, TABLES, Child
+from .target import Intent, target
+from .transaction import Transaction
 
 
 class Plan(NamedTuple):
     """What a run is about to do, and to what it leads."""
 
     changes: Tuple[Change, ...]
+    have: Switch
+    goal: Switch
     before: Dict[str, Any]
     """What is there of all that the run manages, in the shape of ``config``."""
     after: Dict[str, Any]
     """What will be there of the same."""
 
+    def transaction(self) -> Transaction:
+        """All changes as one transaction."""
+        return transaction(self.changes, self.have, self.goal)
 
-def plan(want: WantedSwitch, have: Switch, state: str, owner: str) -> Plan:
-    """What leads from ``have`` to ``want``; no changes if it is there already.
 
-    merged: what is named exists, with the values given. overridden: also, what ``owner`` created and ``want`` does not name goes.
-    deleted: what is named goes if ``owner`` created it; naming nothing means all of it. What ``owner`` did not create never goes.
-    Raises InputError, with all reasons, where ``have`` does not allow it.
+def plan(intent: Intent, have: Switch) -> Plan:
+    """What leads from ``have`` to what is intended (see `target`); no changes if it is there already.
+
+    What the owner did not create never goes. Raises InputError, with all reasons, where ``have`` does not allow it.
     """
-    gone = removal(want, have, state, owner)
-    problems = list(conflicts(want, have, gone, state, owner))
+    goal = target(intent, have)
+    problems = list(conflicts(intent, have, goal))
     if problems:
         raise InputError(problems)
-    goal = target(want, have, gone, state, owner)
-    shown = WantedSwitch(want.values) if state == "deleted" else want
-    changes, before = tuple(difference(have, goal)), managed(have, shown, gone)
-    return Plan(changes, before, managed(goal, shown, gone) if changes else before)
+    changes, before = tuple(difference(have, goal)), managed(intent.wanted, have, goal)
+    return Plan(changes, have, goal, before, managed(intent.wanted, goal, have) if changes else before)
+
+
+def transaction(changes: Tuple[Change, ...], have: Switch, goal: Switch) -> Transaction:
+    """The changes as one transaction, guarded by all that they rely on."""
+    result = Transaction({**_ports(goal), **_ports(have)})
+    for change in changes:
+        change.edit(result)
+    return result
+
+
+def _ports(switch: Switch) -> Dict[str, Row]:
+    return {name: port.row for bridge in switch.bridges.values() for name, port in bridge.of("ports").items()}
 
 
 def difference(have: Switch, goal: Switch) -> Iterator[Change]:
     """The changes from ``have`` to ``goal``; a row of ``goal`` that has a UUID is the one of ``have``."""
-    yield from _columns(have.row, have.values, goal.values)
-    places = {port: name for name, bridge in goal.bridges.items() for port, item in bridge.ports.items() if item.row.uuid}
+    if have.root is goal.root:
+        return
+    places = {port for bridge in goal.bridges.values() for port, item in bridge.of("ports").items() if item.row.uuid}
     for name, bridge in have.bridges.items():
-        if name in goal.bridges:
-            yield from (DeletePort(bridge.row, port) for port in bridge.ports.values() if port.row.name not in places)
-    yield from (DeleteBridge(have.row, bridge) for name, bridge in have.bridges.items() if name not in goal.bridges)
-    origin = {port: bridge for bridge in have.bridges.values() for port in bridge.ports}
-    for name, bridge in goal.bridges.items():
-        yield from _bridge(have.bridges.get(name), bridge, have.row, origin)
+        if name in goal.bridges and bridge is not goal.bridges[name]:
+            yield from (Remove(bridge.row, _PORTS, port, item) for port, item in bridge.of("ports").items() if port not in places)
+    origin = {port: bridge for bridge in have.bridges.values() for port in bridge.of("ports")}
+    yield from _record(have.root, goal.root, origin)
 
 
-def _bridge(have: Bridge | None, goal: Bridge, switch: Row, origin: Dict[str, Bridge]) -> Iterator[Change]:
-    row = goal.row
-    if have:
-        yield from _columns(row, have.values, goal.values)
-    else:
-        yield AddBridge(switch, goal)
-    tables = have.flow_tables if have else {}
-    yield from (ForgetTable(row, number, tables) for number in tables if number not in goal.flow_tables)
-    for number, table in goal.flow_tables.items():
-        if number not in tables:
-            yield NameTable(row, number, table, tables)
-        elif tables[number].name != table.name:
-            yield SetColumn(tables[number].row, "name", tables[number].name, table.name)
-    for name, port in goal.ports.items():
-        if port.row.uuid:
-            source = origin[name]
-            if source.row.name != row.name:
-                yield MovePort(port, source, row)
-            yield from _port(source.ports[name], port)
-        elif name != row.name:
-            yield AddPort(row, port)
-
-
-def _port(have: Port, goal: Port) -> List[Change]:
-    changes: List[Change] = list(_columns(have.row, have.values, goal.values))
-    changes += [DeleteInterface(have.row, item) for name, item in have.interfaces.items() if name not in goal.interfaces]
-    for name, item in goal.interfaces.items():
-        if item.row.uuid:
-            changes += _columns(item.row, have.interfaces[name].values, item.values)
+def _record(have: Record, goal: Record, origin: Mapping[str, Record]) -> Iterator[Change]:
+    """What changes of a row and below it; ``have`` is a planned one, too, if the row is new."""
+    if have is goal:
+        return
+    for column, value in goal.values.items():
+        if value != have.values[column]:
+            yield SetColumn(goal.row, COLUMNS[goal.row.table][column], have.values[column], value)
+    for child in _PORTS_FIRST[goal.row.table]:
+        if child is _PORTS:
+            yield from _ports_of(have, goal, origin)
         else:
-            changes.append(AddInterface(have.row, item))
-    return changes
+            yield from _children(child, have, goal, origin)
 
 
-def _columns(row: Row, have: Values, goal: Values) -> Iterator[Change]:
-    return (SetColumn(row, column, have[column], value) for column, value in goal.items() if value != have[column])
+def _children(child: Child, have: Record, goal: Record, origin: Mapping[str, Record]) -> Iterator[Change]:
+    old, new = have.of(child.key), goal.of(child.key)
+    if old is new:
+        return
+    # A row that others refer to stays as it is for them.
+    replaced = {key for key, record in old.items() if key in new and (not new[key].row.uuid or (record.shared and record is not new[key]))}
+    yield from (Remove(goal.row, child, key, record) for key, record in old.items() if key not in new or key in replaced)
+    for key, record in new.items():
+        if key in old and key not in replaced:
+            yield from _record(old[key], record, origin)
+            continue
+        if child.key == "bridges":
+            local = record._replace(children={"ports": {key: record.of("ports")[key]}})
+            yield Insert(goal.row, child, key, local, old)
+            yield from _record(local, record, origin)
+        else:
+            yield Insert(goal.row, child, key, _as_new(record), old)
+
+
+def _ports_of(have: Record, goal: Record, origin: Mapping[str, Record]) -> Iterator[Change]:
+    old, row = have.of("ports"), goal.row
+    for name, port in goal.of("ports").items():
+        if name in old and (port.row.uuid or not row.uuid):
+            yield from _record(old[name], port, origin)
+        elif port.row.uuid:
+            yield MovePort(origin[name].of("ports")[name], origin[name], row)
+            yield from _record(origin[name].of("ports")[name], port, origin)
+        else:
+            yield Insert(row, _PORTS, name, port, old)
+
+
+def _as_new(record: Record) -> Record:
+    """A record that takes the place of one that is shared: all its rows are new."""
+    if not record.row.uuid:
+        return record
+    children = {key: {name: _as_new(item) for name, item in records.items()} for key, records in record.children.items()}
+    return record._replace(row=record.row._replace(uuid=""), children=children, shared=False)
+
+
+_PORTS = next(child for child in TABLES["Bridge"].children if child.key == "ports")
+_PORTS_FIRST = {name: sorted(table.children, key=lambda child: child is not _PORTS) for name, table in TABLES.items()}
+"""Mirrors name ports, so that ports are made before them."""

@@ -23,8 +23,10 @@ class Column(NamedTuple):
     kind: str = "optional"
     """``scalar`` (always has a value), ``optional``, ``set``, ``map`` (the row's own) or ``shared map`` (others write into it, too)."""
     atom: type = str
+    """Of a map: of its values."""
+    key_atom: type = str
     choices: tuple[str, ...] = ()
-    """Of a map with numbers for values: its keys."""
+    """Of a map: its keys."""
     minimum: int | None = None
     maximum: int | None = None
     pattern: re.Pattern[str] | None = None
@@ -208,8 +210,8 @@ TABLES: Mapping[str, Table] = {
             Column("sampling", atom=int, minimum=1, maximum=0xFFFFFFFF),
             _uint32("obs_domain_id"),
             _uint32("obs_point_id"),
-            _uint32("stats_interval"),
-            _uint32("template_interval"),
+            Column("stats_interval", atom=int, minimum=1, maximum=3600),
+            Column("template_interval", atom=int, minimum=1, maximum=3600),
             Column("cache_active_timeout", atom=int, minimum=0, maximum=4200),
             _uint32("cache_max_flows"),
             OTHER_CONFIG,
@@ -222,7 +224,7 @@ TABLES: Mapping[str, Table] = {
     "AutoAttach": Table((
         Column("system_name", "scalar"),
         Column("system_description", "scalar"),
-        Column("mappings", "map", int, minimum=0, maximum=4095),
+        Column("mappings", "map", int, int, minimum=0, maximum=4095),
     )),
     "Controller": Table(
         (
@@ -246,9 +248,6 @@ TABLES: Mapping[str, Table] = {
             Column("certificate", "scalar"),
             Column("ca_cert", "scalar"),
             _flag("bootstrap_ca_cert"),
-            Column("ssl_protocols", "scalar"),
-            Column("ssl_ciphers", "scalar"),
-            Column("ssl_ciphersuites", "scalar"),
             EXTERNAL_IDS,
         ),
         required=("private_key", "certificate", "ca_cert")),
@@ -265,3 +264,6 @@ TABLES: Mapping[str, Table] = {
         EXTERNAL_IDS,
     )),
 }
+
+COLUMNS: Mapping[str, Mapping[str, Column]] = {name: {column.name: column for column in table.columns} for name, table in TABLES.items()}
+CHILDREN: Mapping[str, Mapping[str, Child]] = {name: {child.key: child for child in table.children} for name, table in TABLES.items()}

@@ -2,10 +2,11 @@
 """Builds one OVSDB transaction out of edits: guards first, one operation a row, new rows complete at once."""
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
-from .columns import Value, Values, to_ovsdb
-from .database import Row
+from .record import Row
+from .schema import COLUMNS
+from .values import Value, Values, names, to_ovsdb
 
 
 def reference(row: Row) -> List[str]:
@@ -19,21 +20,34 @@ class Transaction:
     Edits of one row are merged, so that a thousand ports are added to a bridge by one mutation: each would copy the whole set.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ports: Mapping[str, Row]) -> None:
+        """``ports`` are those that columns may name, by name."""
+        self._ports = ports
         self._guards: Dict[Row, Dict[str, Any]] = {}
         self._inserts: Dict[Row, Dict[str, Any]] = {}
         self._updates: Dict[Row, Dict[str, Any]] = {}
         self._mutations: Dict[Row, Dict[Tuple[str, str], List[Any]]] = {}
+        self._deletes: Dict[Row, None] = {}
 
     def guard(self, row: Row, column: str, value: Any) -> None:
-        """Commit only if the column still holds this (OVSDB form): what was read is what is changed."""
-        self._guards.setdefault(row, {})[column] = value
+        """Commit only if the column still holds this (OVSDB form): what was read is what is changed. A new row needs no guard."""
+        if row.uuid:
+            self._guards.setdefault(row, {})[column] = value
+
+    def guard_value(self, row: Row, column: str, value: Value) -> None:
+        """As `guard`, with the value as a Record has it."""
+        self.guard(row, column, self._encoded(row.table, column, value))
 
     def insert(self, row: Row, values: Values) -> None:
-        self._inserts[row] = {column: to_ovsdb(value) for column, value in values.items()}
+        """``values`` may have columns in OVSDB form among them, as references are."""
+        self._inserts[row] = {column: self._encoded(row.table, column, value) for column, value in values.items()}
 
     def update(self, row: Row, column: str, value: Value) -> None:
-        self._updates.setdefault(row, {})[column] = to_ovsdb(value)
+        self._updates.setdefault(row, {})[column] = self._encoded(row.table, column, value)
+
+    def delete(self, row: Row) -> None:
+        """Delete a row that would stay when nothing refers to it."""
+        self._deletes[row] = None
 
     def add(self, row: Row, column: str, members: List[Any], kind: str = "set") -> None:
         """Put members (OVSDB form; pairs for a map) into a set or map column, leaving the others alone."""
@@ -54,7 +68,14 @@ class Transaction:
             *({"op": "insert", "table": row.table, "uuid-name": _new_name(row), "row": values} for row, values in self._inserts.items()),
             *({"op": "update", "table": row.table, "where": _where(row), "row": values} for row, values in self._updates.items()),
             *({"op": "mutate", "table": row.table, "where": _where(row), "mutations": _mutations(mutations)}
-              for row, mutations in self._mutations.items())]
+              for row, mutations in self._mutations.items() if row not in self._deletes),
+            *({"op": "delete", "table": row.table, "where": _where(row)} for row in self._deletes)]
+
+    def _encoded(self, table: str, column: str, value: Any) -> Any:
+        known = COLUMNS[table].get(column)
+        if known and known.refers:
+            value = names(value, lambda name: reference(self._ports[name]))
+        return value if isinstance(value, list) else to_ovsdb(value)
 
     def _mutate(self, row: Row, column: str, mutator: str, kind: str, members: List[Any]) -> None:
         self._mutations.setdefault(row, {}).setdefault((column, mutator), [kind, []])[1].extend(members)
