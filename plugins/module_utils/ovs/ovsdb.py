@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An OVSDB client: JSON-RPC (RFC 7047) over a Unix or TCP socket, with nothing but the standard library.
+"""An OVSDB client: JSON-RPC (RFC 7047), with nothing but the standard library. The way to the server is remote.py's.
 
 DESIGN names python-ovs as the client. Measured here with 200 ports, to import it and read four tables whole takes 460 ms with
 its JSON parser in Python (PyPI's ``ovs``) and 80 ms with the one in C (Debian's); json and socket take 30 to 40 ms, and an
@@ -8,27 +8,20 @@ eventlet, which ovs.poller imports (tests/bench/switch_ports.py measures what it
 """
 from __future__ import annotations
 
-import errno
 import json
-import os
 import socket
 import time
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Sequence, Union
 
 from ..errors import SluiceError
+from .remote import DEFAULT_REMOTE, REPLY_SECONDS, NotInstalled, Remote, open_stream
+
+__all__ = ["DEFAULT_REMOTE", "Conflict", "Connection", "NotInstalled", "Operation", "Remote"]
 
 DATABASE = "Open_vSwitch"
-DEFAULT_REMOTE = "unix:/var/run/openvswitch/db.sock"
-VSWITCHD = "/usr/sbin/ovs-vswitchd"
-REPLY_SECONDS = 30.0
-"""No single request here takes ovsdb-server longer: 4000 ports in one transaction took it 0.25 s."""
 
 Operation = Dict[str, Any]
 """One operation of RFC 7047 section 5.2, as JSON."""
-
-
-class NotInstalled(SluiceError):
-    """There is no Open vSwitch on this machine: neither its socket nor its daemon's program."""
 
 
 class Conflict(SluiceError):
@@ -38,10 +31,10 @@ class Conflict(SluiceError):
 class Connection:
     """A connection to an ovsdb-server. Use as a context manager."""
 
-    def __init__(self, remote: str) -> None:
-        """Connect to ``unix:PATH`` or ``tcp:HOST:PORT``; raises NotInstalled or SluiceError."""
-        self._remote = remote
-        self._socket = _connect(remote)
+    def __init__(self, remote: Union[str, Remote]) -> None:
+        """Connect to a remote, of which text is the ``database``; raises NotInstalled or SluiceError."""
+        self._remote = Remote(remote) if isinstance(remote, str) else remote
+        self._stream = open_stream(self._remote)
         self._buffer = bytearray()
         self._decoder = json.JSONDecoder()
         self._last_id = 0
@@ -50,7 +43,12 @@ class Connection:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self._stream.close()
+
+    def columns(self) -> Dict[str, List[str]]:
+        """By table, the columns that the database has (get_schema, RFC 7047 section 4.1.2)."""
+        tables = self._call("get_schema", [DATABASE])["tables"]
+        return {name: list(table["columns"]) for name, table in tables.items()}
 
     def transact(self, operations: Sequence[Operation]) -> List[Dict[str, Any]]:
         """Run one transaction, and give each operation's result; raises Conflict if it may succeed after a new read."""
@@ -94,8 +92,8 @@ class Connection:
 
     def _send(self, message: Dict[str, Any]) -> None:
         try:
-            self._socket.settimeout(REPLY_SECONDS)
-            self._socket.sendall(json.dumps(message, separators=(",", ":")).encode())
+            self._stream.settimeout(REPLY_SECONDS)
+            self._stream.sendall(json.dumps(message, separators=(",", ":")).encode())
         except OSError as error:
             raise self._lost(error.strerror or str(error)) from None
 
@@ -113,20 +111,22 @@ class Connection:
     def _parse(self) -> Dict[str, Any] | None:
         """Take the first message out of what was read; None if it is not complete yet."""
         # A message has no length and no end mark, but its last byte is a brace: not trying at any other keeps a long reply linear.
+        if self._buffer and not self._buffer.startswith(b"{"):
+            raise SluiceError(f"what listens at {self._remote} does not speak OVSDB")
         if not self._buffer.endswith(b"}"):
             return None
-        text = self._buffer.decode()
         try:
+            text = self._buffer.decode()
             message, end = self._decoder.raw_decode(text)
-        except json.JSONDecodeError:
+        except ValueError:
             return None
         self._buffer = bytearray(text[end:].lstrip().encode())
         return dict(message)
 
     def _read(self, deadline: float) -> None:
-        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+        self._stream.settimeout(max(0.001, deadline - time.monotonic()))
         try:
-            data = self._socket.recv(1 << 20)
+            data = self._stream.recv(1 << 20)
         except socket.timeout:
             raise
         except OSError as error:
@@ -139,32 +139,3 @@ class Connection:
         return SluiceError(
             f"lost the connection to ovsdb-server at {self._remote}: {why}. "
             "What was under way is done whole or not at all: run again to find out")
-
-
-def _connect(remote: str) -> socket.socket:
-    method, _separator, rest = remote.partition(":")
-    host, _separator, port = rest.rpartition(":")
-    if method == "unix" and rest:
-        return _connect_unix(remote, rest)
-    if method == "tcp" and host and port.isdigit():
-        try:
-            return socket.create_connection((host.strip("[]"), int(port)), timeout=REPLY_SECONDS)
-        except OSError as error:
-            raise SluiceError(f"cannot connect to ovsdb-server at {remote}: {error.strerror or error}") from None
-    raise SluiceError(f"cannot connect to database {remote!r}: expected unix:PATH or tcp:HOST:PORT")
-
-
-def _connect_unix(remote: str, path: str) -> socket.socket:
-    unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    unix.settimeout(REPLY_SECONDS)
-    try:
-        unix.connect(path)
-    except OSError as error:
-        unix.close()
-        if error.errno == errno.ENOENT and not os.access(VSWITCHD, os.X_OK):
-            raise NotInstalled(f"Open vSwitch is not installed on this machine: there is neither {path} nor {VSWITCHD}") from None
-        raise SluiceError(
-            f"cannot connect to ovsdb-server at {remote}: {error.strerror or error}. "
-            "Start Open vSwitch (systemctl start openvswitch-switch)"
-        ) from None
-    return unix
