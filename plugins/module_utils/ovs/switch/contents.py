@@ -42,10 +42,12 @@ def is_reference(value: Any) -> bool:
 
 def _problems(contents: Contents) -> Iterator[Tuple[str, str, str]]:
     """Table, row and what is wrong there: a value that OVSDB does not write, or a column or row that is not there."""
-    for table in {**REQUIRED, **{name: () for name in contents.columns if name in TABLES}}:
+    tables = [table for table in TABLES if table in REQUIRED or table in contents.columns]
+    for table in tables:
         missing = sorted({*REQUIRED.get(table, ()), *_told_apart_by(table)}.difference(contents.columns.get(table, ())))
         if missing:
             yield table, "", f"column {missing[0]} is missing"
+    for table in tables:
         references = _references(table)
         maps = {column.name for column in TABLES[table].columns if "map" in column.kind}
         maps.update(child.column for child in TABLES[table].children if child.shape == "map")
