@@ -143,7 +143,8 @@ plan:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.ovsdb import DEFAULT_REMOTE, Connection, NotInstalled
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.ovsdb import Connection, NotInstalled, Remote
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.remote_options import REMOTE_OPTIONS, remote_from
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply import NotRealised, Outcome, apply, read, rendered
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.describe import gathered
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.dump import switch_from_text
@@ -156,8 +157,8 @@ ARGUMENTS: dict[str, object] = {
     "owner": {"type": "str", "default": "sluice"},
     "adopt": {"type": "bool", "default": False},
     "running_config": {"type": "str"},
-    "database": {"type": "str", "default": DEFAULT_REMOTE},
     "wait_timeout": {"type": "int", "default": 30},
+    **REMOTE_OPTIONS,
 }
 
 
@@ -167,10 +168,10 @@ def result(outcome: Outcome, diff: bool) -> dict[str, object]:
     return {"changed": outcome.changed, "before": outcome.before, "after": outcome.after, "plan": list(outcome.commands), **shown}
 
 
-def switch_at(database: str) -> Switch:
+def switch_at(remote: Remote) -> Switch:
     """The switch as it is; an empty one where Open vSwitch is not installed."""
     try:
-        with Connection(database) as connection:
+        with Connection(remote) as connection:
             return read(connection)
     except NotInstalled:
         return Switch()
@@ -181,13 +182,13 @@ def run(module: AnsibleModule) -> tuple[dict[str, object], tuple[str, ...]]:
     options = module.params
     state = options["state"]
     if state == "gathered":
-        return {"gathered": gathered(switch_at(options["database"]))}, ()
+        return {"gathered": gathered(switch_at(remote_from(options)))}, ()
     if state == "parsed":
         return {"parsed": switch_from_text(options["running_config"])}, ()
     if state == "rendered":
         outcome = rendered(options["config"], options["owner"])
         return {"rendered": list(outcome.commands)}, outcome.warnings
-    outcome = apply(options["database"], options["config"], state, options["owner"], options["wait_timeout"], module.check_mode, options["adopt"])
+    outcome = apply(remote_from(options), options["config"], state, options["owner"], options["wait_timeout"], module.check_mode, options["adopt"])
     return result(outcome, module._diff), outcome.warnings
 
 

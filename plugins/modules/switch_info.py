@@ -100,16 +100,17 @@ realised:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.ovsdb import DEFAULT_REMOTE, Connection, NotInstalled
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.ovsdb import Connection, NotInstalled, Remote
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.remote_options import REMOTE_OPTIONS, remote_from
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply import read
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.record import Switch
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.describe import gathered, interface_status
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.record import Switch
 
 
-def switch_at(database: str, statistics: bool) -> Switch:
+def switch_at(remote: Remote, statistics: bool) -> Switch:
     """The switch as it is; an empty one where Open vSwitch is not installed."""
     try:
-        with Connection(database) as connection:
+        with Connection(remote) as connection:
             return read(connection, statistics)
     except NotInstalled:
         return Switch()
@@ -118,13 +119,13 @@ def switch_at(database: str, statistics: bool) -> Switch:
 def main() -> None:
     module = AnsibleModule(
         argument_spec={
-            "database": {"type": "str", "default": DEFAULT_REMOTE},
             "statistics": {"type": "bool", "default": False},
+            **REMOTE_OPTIONS,
         },
         supports_check_mode=True,
     )
     try:
-        switch = switch_at(module.params["database"], module.params["statistics"])
+        switch = switch_at(remote_from(module.params), module.params["statistics"])
     except SluiceError as error:
         module.fail_json(msg=str(error))
     module.exit_json(

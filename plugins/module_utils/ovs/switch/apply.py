@@ -2,10 +2,10 @@
 """Makes a live switch what its config says: read, plan, one transaction, wait, read back and compare."""
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple, Union
 
 from ...errors import InputError, Problem, SluiceError
-from ..ovsdb import Conflict, Connection, NotInstalled, Operation
+from ..ovsdb import Conflict, Connection, NotInstalled, Operation, Remote
 from .config import parse
 from .database import selects, switch_from
 from .describe import as_text
@@ -55,7 +55,9 @@ def rendered(config: Mapping[str, Any], owner: str) -> Outcome:
     return _outcome(plan(intent, Switch()), warnings)
 
 
-def apply(remote: str, config: Mapping[str, Any], state: str, owner: str, wait_timeout: float, check: bool = False, adopt: bool = False) -> Outcome:
+def apply(
+        remote: Union[str, Remote], config: Mapping[str, Any], state: str, owner: str, wait_timeout: float, check: bool = False,
+        adopt: bool = False) -> Outcome:
     """Make the switch behind the OVSDB ``remote`` what ``config`` says; with ``check``, only say what that would do.
 
     The change is one transaction, guarded by everything that it relies on: where another writer came between, it is planned anew.
