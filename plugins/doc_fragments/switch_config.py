@@ -114,7 +114,7 @@ options:
             type: dict
           flow_tables:
             description:
-              - OpenFlow tables by number, from 0 to 254. A name alone may stand in place of the map, as in C({0\: classify}).
+              - OpenFlow tables by number, from 0 to 254. A table's name alone may stand in place of its map.
             type: dict
             suboptions:
               NUMBER:
@@ -409,11 +409,6 @@ options:
               bond_downdelay:
                 description: For how many ms a link must be down before it is not used any more.
                 type: int
-              bond_active_slave:
-                description:
-                  - The MAC address of the bond's active interface. ovs-vswitchd writes it, and begins with it after a restart,
-                    so that it is only changed where it is given.
-                type: str
               bond_fake_iface:
                 description: Whether a bond gets a device of its name, which some old programs want.
                 type: bool

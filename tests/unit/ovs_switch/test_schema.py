@@ -29,7 +29,7 @@ STATUS = {
     "Open_vSwitch": "cur_cfg datapath_types db_version dpdk_initialized dpdk_version iface_types next_cfg ovs_version statistics "
                     "system_type system_version",
     "Bridge": "datapath_id datapath_version rstp_status status",
-    "Port": "rstp_statistics rstp_status statistics status",
+    "Port": "bond_active_slave rstp_statistics rstp_status statistics status",
     "Interface": "admin_state bfd_status cfm_fault cfm_fault_status cfm_flap_count cfm_health cfm_remote_mpids cfm_remote_opstate duplex error "
                  "ifindex lacp_current link_resets link_speed link_state mac_in_use mtu ofport statistics status",
     "Mirror": "statistics",

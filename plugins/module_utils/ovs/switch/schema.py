@@ -34,8 +34,6 @@ class Column(NamedTuple):
     """What a right value is, in words, where ``choices`` and the limits do not say it."""
     refers: str = ""
     """The table whose rows the values name. In the database they are weak references, which go with what they refer to."""
-    written_by_switch: bool = False
-    """ovs-vswitchd writes it, too, so that it is only changed where it is given."""
 
 
 class Child(NamedTuple):
@@ -129,7 +127,6 @@ TABLES: Mapping[str, Table] = {
             Column("lacp", choices=("active", "passive", "off")),
             Column("bond_updelay", "scalar", int, minimum=0),
             Column("bond_downdelay", "scalar", int, minimum=0),
-            Column("bond_active_slave", written_by_switch=True),
             _flag("bond_fake_iface"),
             _flag("fake_bridge"),
             _flag("protected"),

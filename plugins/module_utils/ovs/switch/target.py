@@ -179,7 +179,7 @@ class _Maker:
         before = set(kept)
         for column in TABLES[record.row.table].columns:
             given, is_shared = column.name in wanted.values, column.kind == "shared map"
-            if not given and not ((exact if is_shared else own) and all_columns and not column.written_by_switch):
+            if not given and not ((exact if is_shared else own) and all_columns):
                 continue
             value = wanted.values.get(column.name)
             if is_shared:
@@ -230,36 +230,41 @@ class _Maker:
             record = _with_children(record, child.key, stay)
         return record
 
-    def without(self, record: Record, wanted: Wanted) -> Record:
-        """The record without what is named below it: the whole of what is named alone, else only what is said of it."""
-        values, kept = dict(record.values), kept_keys(record.values, self._owner)
+    def without(self, root: Record, wanted: Wanted) -> Record:
+        """The host without what is named: a bridge named alone goes whole, one named with ports or other members loses these.
+
+        Values given are no matter, save keys of the host: those that the owner put there and that still have the value.
+        """
+        values: Dict[str, Any] = dict(root.values)
+        kept = kept_keys(values, self._owner)
         before = set(kept)
         for name, given in wanted.values.items():
-            column = COLUMNS[record.row.table][name]
-            if "map" in column.kind:
-                values[name] = self._without_keys(column, values[name], given or {}, kept)
-            elif values[name] == given and self._intent.mine(record):
-                values[name] = empty(column)
-        record = _with_values(record, self._marked(record, values, before, kept, named=False))
-        for child in TABLES[record.row.table].children:
+            values[name] = self._without_keys(name, values[name], given or {}, kept)
+        root = _with_values(root, self._marked(root, values, before, kept, named=False))
+        for child in TABLES["Open_vSwitch"].children:
             stay = {}
-            for key, item in record.of(child.key).items():
+            for key, record in root.of(child.key).items():
                 named = wanted.of(child.key).get(key)
                 if named is None:
-                    stay[key] = item
-                elif named.values or named.children:
-                    stay[key] = self.without(item, named)
-                elif not self._goes(record, child, key, item):
-                    stay[key] = self.purged(item)
-            record = _with_children(record, child.key, stay)
-        return record
+                    stay[key] = record
+                elif child.key == "bridges" and named.children:
+                    stay[key] = self._without_members(record, named)
+                elif not self._goes(root, child, key, record):
+                    stay[key] = self.purged(record)
+            root = _with_children(root, child.key, stay)
+        return root
 
-    def _without_keys(self, column: Column, old: Any, given: Mapping[str, Any], kept: Set[Tuple[str, str]]) -> Dict[Any, Any]:
-        """A map without the keys that have the value given, or any where None is; of a shared one, as far as the owner put them there."""
-        gone = {key for key, value in given.items() if key in old and value in (None, old[key])}
-        if column.kind == "shared map" and not self._intent.adopt:
-            gone = {key for key in gone if (column.name, key) in kept}
-        kept.difference_update({(column.name, key) for key in gone})
+    def _without_members(self, bridge: Record, wanted: Wanted) -> Record:
+        for child in TABLES["Bridge"].children:
+            named = wanted.of(child.key)
+            stay = {key: item for key, item in bridge.of(child.key).items() if key not in named or not self._goes(bridge, child, key, item)}
+            bridge = _with_children(bridge, child.key, stay)
+        return bridge
+
+    def _without_keys(self, column: str, old: Any, given: Mapping[str, Any], kept: Set[Tuple[str, str]]) -> Dict[Any, Any]:
+        """A shared map without the keys that have the value given, or any where None is, as far as the owner put them there or adopts them."""
+        gone = {key for key, value in given.items() if key in old and value in (None, old[key]) and (self._intent.adopt or (column, key) in kept)}
+        kept.difference_update({(column, key) for key in gone})
         return {key: value for key, value in old.items() if key not in gone}
 
     def _goes(self, parent: Record, child: Child, key: Any, record: Record) -> bool:
