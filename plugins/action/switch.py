@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Controller side of sluice.fabric.switch: comes back over a new connection to confirm a change that is rolled back otherwise."""
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.plugins.connection import ConnectionBase
+
+GRACE_SECONDS = 60.0
+"""For which the node is sought after the time to confirm is over: a rollback may have to wait for ovs-vswitchd."""
+PAUSE_SECONDS = 1.0
+SSH_ARGUMENTS = "-o ConnectTimeout=5 -o ServerAliveInterval=2 -o ServerAliveCountMax=3"
+"""No SSH connection over a network that is gone may hang for longer. They come before the user's, as ssh takes the first (ssh_config(5))."""
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Run the module; with O(confirm_timeout), arm the change, and confirm it over a new connection."""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        timeout = self._task.args.get("confirm_timeout")
+        if timeout is None or self._task.check_mode:
+            return dict(self._execute_module(task_vars=task_vars))
+        if self._task.async_val:
+            return {"failed": True, "msg": "confirm_timeout does not go with async: the task itself waits, and comes back"}
+        # The controller's own name for the change, so that it can ask for it even if the answer to its first call is lost.
+        name = uuid.uuid4().hex[:12]
+        with self._never_hanging():
+            return self._change(name, task_vars)
+
+    def _change(self, name: str, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        # The connection that is there was made without the arguments that keep it from hanging.
+        self._reconnect()
+        armed: dict[str, Any] = {}
+        try:
+            armed = dict(self._execute_module(module_args={**self._task.args, "_confirm": {"name": name}}, task_vars=task_vars))
+        except AnsibleConnectionFailure as error:
+            # What it was to say may have been lost with the connection.
+            armed = {"unreachable": True, "msg": str(error)}
+        if armed.pop("is_armed", None) is False:
+            return armed
+        until = time.monotonic() + float(armed.get("confirm_timeout") or self._task.args["confirm_timeout"]) + GRACE_SECONDS
+        answer = self._confirm(name, until, task_vars)
+        # Without a word from the first call and nothing on the node, the first call's failure is the task's.
+        return armed if answer.pop("stage", None) == "absent" and (armed.get("failed") or armed.get("unreachable")) else answer
+
+    def _confirm(self, name: str, until: float, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Call the node over new connections until it is decided; raises AnsibleConnectionFailure if it stays out of reach."""
+        is_made = False
+        while True:
+            try:
+                self._reconnect()
+                answer = dict(self._execute_module(module_args={"_confirm": {"name": name, "is_made": is_made}}, task_vars=task_vars))
+                # A module that was cut off in the middle gives a result without a stage.
+                if "stage" in answer and answer["stage"] != "made":
+                    return answer
+                # Reached; but the connection may be older than the change. The next one is not.
+                is_made = is_made or "stage" in answer
+                trouble = "" if "stage" in answer else str(answer.get("msg"))
+            except AnsibleError as error:
+                trouble = str(error)
+            if time.monotonic() > until:
+                raise AnsibleConnectionFailure(f"the node could not be reached after the change, nor when it should have been rolled back: {trouble}")
+            if trouble:
+                self._display.vv(f"not reached over a new connection, trying again: {trouble}", host=self._play_context.remote_addr)
+                time.sleep(PAUSE_SECONDS)
+
+    def _reconnect(self) -> None:
+        """Make the next call open a connection."""
+        # A connection plugin that has no reset opens one for each command, or, as `local`, none.
+        if type(self._connection).reset is not ConnectionBase.reset:
+            self._connection.reset()
+
+    @contextmanager
+    def _never_hanging(self) -> Iterator[None]:
+        """Connections end within seconds when the network is gone, and are tried again here alone."""
+        if self._connection.transport != "ssh":
+            yield
+            return
+        before = {name: self._connection.get_option(name) for name in ("ssh_args", "reconnection_retries")}
+        self._connection.set_option("ssh_args", f"{SSH_ARGUMENTS} {before['ssh_args'] or ''}")
+        self._connection.set_option("reconnection_retries", 0)
+        try:
+            yield
+        finally:
+            # Those that come after this task are the user's again.
+            self._reconnect()
+            for name, value in before.items():
+                self._connection.set_option(name, value)

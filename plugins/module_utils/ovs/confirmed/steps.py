@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the module does on the node for plugins/action/switch.py: `arm` a change, and later, over a new connection, `confirm` it."""
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator, NamedTuple, Optional, Tuple
+
+from ...errors import InputError, Problem, SluiceError
+from . import command, pending
+from .change import Request, Result, make
+from .detached import process_start, start
+from .engine_copy import write_engine
+from .guardian import POLL_SECONDS, result_of
+from .pending import Pending, everything
+
+START_SECONDS = 15.0
+"""How long the guardian may take to start on a busy node."""
+ABSENT = "absent"
+"""Nothing of the change is on the node."""
+
+__all__ = ["Answer", "Armed", "arm", "command", "confirm"]
+
+
+class Armed(NamedTuple):
+    is_armed: bool
+    """If not, there is nothing to change."""
+    result: Optional[Result] = None
+    """What the change is going to do; None where the first of two calls has said it."""
+    warnings: Tuple[str, ...] = ()
+
+
+class Answer(NamedTuple):
+    """How far a change is, for the controller."""
+
+    stage: str
+    reason: str = ""
+    trouble: str = ""
+    result: Optional[Result] = None
+
+
+def arm(request: Request, name: str, confirm_timeout: int, root: Path = pending.ROOT) -> Armed:
+    """Check and plan the change, and start the guardian that makes it when this process has ended, and rolls it back unless confirmed in time.
+
+    ``name`` is the controller's for this change. Doing it twice with the same one is doing it once, as a connection may break after the first.
+    Raises InputError, and SluiceError also where another change waits for its confirmation.
+    """
+    database = local_socket(request.database)
+    if confirm_timeout < 1:
+        raise InputError([Problem("", "", "confirm_timeout", f"is {confirm_timeout}", "a number of seconds, at least 1")])
+    with _alone(root):
+        change = Pending(root / name)
+        if change.folder.exists():
+            return Armed(True)
+        result = make(request, check=True)
+        if not result.changed:
+            return Armed(False, result)
+        warnings = tuple(_sweep(root, database))
+        change.create()
+        own = {"pid": os.getpid(), "start": process_start(os.getpid())}
+        try:
+            change.write("request", {**request._asdict(), "confirm_timeout": confirm_timeout, "armed_by": own})
+            write_engine(change.folder / "engine.pyz")
+            start((sys.executable, "-I", str(change.folder / "engine.pyz"), "guard", str(change.folder)), name)
+            _await_guardian(change)
+        except BaseException:
+            change.remove()
+            raise
+        change.write("go", own)
+    return Armed(True, result, warnings)
+
+
+def confirm(name: str, is_made: bool, root: Path = pending.ROOT) -> Answer:
+    """How far the change is, once it is made or has failed; the first call with ``is_made`` that finds it made confirms it.
+
+    ``is_made`` says that the controller knew it when it opened the connection over which this is called: only such a connection proves that
+    the node can be reached after the change.
+    """
+    change = Pending(root / name)
+    status = change.status()
+    if is_made and status and status.stage == pending.MADE:
+        change.write("confirm", {})
+    waiting = [pending.STARTING, pending.ARMED, pending.MAKING, pending.ROLLING_BACK, *([pending.MADE] if is_made else ())]
+    while status and status.stage in waiting and change.is_guarded():
+        time.sleep(POLL_SECONDS)
+        status = change.status()
+    if not status:
+        return Answer(ABSENT)
+    if status.stage not in (pending.MADE, *pending.FINAL):
+        return Answer(pending.GIVEN_UP, f"the process that would take it back was killed, {status.stage}: the change may be there in whole or in part")
+    return Answer(status.stage, status.reason, status.trouble, result_of(change.read("made")))
+
+
+def local_socket(database: object) -> str:
+    """The Unix socket of the database; raises InputError where what is not on this node would be changed."""
+    if isinstance(database, str) and database.startswith("unix:"):
+        return database
+    raise InputError([Problem("", "", "database", "confirm_timeout needs the node's own database", "unix:PATH, and no target")])
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Only one run at a time arms."""
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(root / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _sweep(root: Path, database: str) -> Iterator[str]:
+    """Remove what dead guardians left; raises SluiceError if one lives that may still roll this database back."""
+    for other in everything(root):
+        status, guarded = other.status(), other.is_guarded()
+        if status and status.stage in pending.FINAL:
+            if not guarded:
+                other.remove()
+        elif not guarded:
+            if status and status.stage not in (pending.STARTING, pending.ARMED):
+                yield "an earlier change was neither confirmed nor rolled back, because the node was restarted or its guardian was killed; it stays as it is"
+            other.remove()
+        elif os.path.realpath((other.read("request") or {}).get("database", "")[5:]) == os.path.realpath(database[5:]):
+            left = f", {max(0.0, status.deadline - time.monotonic()):.0f} s from now" if status and status.deadline else ""
+            raise SluiceError(f"another change of this switch waits to be confirmed, else it is rolled back{left}: run again when that is decided")
+
+
+def _await_guardian(change: Pending) -> None:
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until:
+        status = change.status()
+        if status and status.stage == pending.ARMED:
+            return
+        time.sleep(0.02)
+    raise SluiceError(f"the process that would roll back did not start within {START_SECONDS:.0f} s, so nothing was changed")
+
