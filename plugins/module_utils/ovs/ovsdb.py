@@ -65,7 +65,8 @@ class Connection:
     def wait_configured(self, sequence: int, seconds: float) -> bool:
         """Whether ``cur_cfg`` comes to ``sequence`` within the time: ovs-vswitchd has then realised what was committed."""
         deadline = time.monotonic() + seconds
-        tables = self._call("monitor", [DATABASE, None, {"Open_vSwitch": {"columns": ["cur_cfg"]}}])
+        # A connection's monitors have names of their own, and this may be called again.
+        tables = self._call("monitor", [DATABASE, self._last_id, {"Open_vSwitch": {"columns": ["cur_cfg"]}}])
         while True:
             current = [row["new"]["cur_cfg"] for row in tables.get("Open_vSwitch", {}).values() if "new" in row]
             if current and max(current) >= sequence:
@@ -110,9 +111,9 @@ class Connection:
 
     def _parse(self) -> Dict[str, Any] | None:
         """Take the first message out of what was read; None if it is not complete yet."""
-        # A message has no length and no end mark, but its last byte is a brace: not trying at any other keeps a long reply linear.
         if self._buffer and not self._buffer.startswith(b"{"):
             raise SluiceError(f"what listens at {self._remote} does not speak OVSDB")
+        # A message has no length and no end mark, but its last byte is a brace: not trying at any other keeps a long reply linear.
         if not self._buffer.endswith(b"}"):
             return None
         try:
