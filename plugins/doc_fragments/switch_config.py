@@ -492,8 +492,8 @@ options:
                         device that the switch makes; V(tap) is a tap device; V(patch) is one end of a cable to another bridge.
                       - "Tunnels: V(geneve), V(vxlan), V(gre), V(ip6gre), V(erspan), V(ip6erspan), V(gtpu), V(bareudp), V(srv6), V(lisp), V(stt)."
                       - "Devices of the userspace datapath: V(dpdk), V(dpdkvhostuser), V(dpdkvhostuserclient), V(afxdp), V(afxdp-nonpmd)."
-                      - Types that this ovs-vswitchd was not built for, or whose hardware is not there, are accepted by the database;
-                        the module then fails with what ovs-vswitchd says in the interface's C(error).
+                      - A type that this host's ovs-vswitchd was not built for is refused. Where only the device or its hardware is not there, the
+                        configuration is committed, and the module fails with what ovs-vswitchd says in the interface's C(error).
                     type: str
                   options:
                     description:
