@@ -9,8 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
 from ovs_sandbox import OvsSandbox
 from switch_engine import contents, dump, ports_of
 
@@ -71,15 +69,3 @@ def test_fails_with_the_words_of_ovs(ovs: OvsSandbox) -> None:
         {"name": "br0", "datapath_type": "netdev", "ports": [{"name": "nosuch"}]}]}})
     assert (result["failed"], result["changed"]) == (True, True)
     assert "could not open network device nosuch (No such device)" in result["msg"]
-
-
-@pytest.mark.parametrize("name", ["switch", "switch_info"])
-def test_examples_run_as_they_are_printed(ovs: OvsSandbox, tmp_path: Path, name: str) -> None:
-    source = (ROOT / "plugins" / "modules" / f"{name}.py").read_text()
-    tasks = yaml.safe_load(source.partition('EXAMPLES = r"""')[2].partition('"""')[0])
-    where = {"database": ovs.database}
-    play = tmp_path / "play.yml"
-    play.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks, "module_defaults": {
-        "sluice.fabric.switch": where, "sluice.fabric.switch_info": where}}]))
-    done = ansible("ansible-playbook", str(play))
-    assert done.returncode == 0, done.stdout + done.stderr
