@@ -38,7 +38,8 @@ class Machine(OvsSandbox):
 
 @pytest.fixture
 def machine() -> Iterator[Machine]:
-    with Machine() as sandbox:
+    sandbox = Machine()
+    with sandbox:
         yield sandbox
 
 
