@@ -2,17 +2,12 @@
 """One change of a switch, with the addresses and routes that go along: the same with a rollback as without."""
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 from ...errors import InputError, Problem
 from ..remote import Remote
-from ..switch.apply import Outcome, apply
-from ..switch.record import Switch
-from . import kernel
+from ..switch.apply import Outcome, Prepare, apply
 from .addresses import Network, as_text, difference, moved
-
-Prepare = Callable[[Switch, Switch], None]
-"""Is told what is there and what is going to be there, before each attempt to commit."""
 
 
 class Request(NamedTuple):
@@ -26,6 +21,8 @@ class Request(NamedTuple):
     adopt: bool = False
     move_addresses: Mapping[str, str] = {}
     """By device, the bridge to whose local port its addresses and routes go."""
+    confirm_timeout: Optional[int] = None
+    """Seconds after which it is rolled back unless confirmed; None: never."""
 
 
 class Moves(NamedTuple):
@@ -70,9 +67,16 @@ class Result(NamedTuple):
 
 def make(request: Request, check: bool = False, prepare: Optional[Prepare] = None) -> Result:
     """Make the change; with ``check``, only say what it would do. Raises what `switch.apply.apply` does, and SluiceError for addresses."""
+    if request.confirm_timeout is not None:
+        local_socket(request.database, "confirm_timeout")
+        if request.confirm_timeout < 1:
+            raise InputError([Problem("", "", "confirm_timeout", f"is {request.confirm_timeout}", "a number of seconds, at least 1")])
     options = (request.database, request.config, request.state, request.owner, request.wait_timeout)
     if not request.move_addresses:
         return Result(apply(*options, check=check, adopt=request.adopt, prepare=prepare))
+    # Imported here, as few runs need it.
+    from . import kernel
+    local_socket(request.database, "move_addresses")
     # What is wrong with the moves has to be known before anything is changed.
     planned = apply(*options, check=True, adopt=request.adopt)
     moves = plan_moves(request.move_addresses, planned, kernel.read())
@@ -99,6 +103,14 @@ def plan_moves(wanted: Mapping[str, str], planned: Outcome, have: Network) -> Mo
     hwaddr = {name: (bridge.get("other_config") or {}).get("hwaddr") for name, bridge in bridges.items()}
     macs = {**have.macs, **{name: str(mac).lower() for name, mac in hwaddr.items() if mac}}
     return Moves(commands, as_text(have, devices), as_text(goal, devices), tuple(_other_macs(wanted, macs)))
+
+
+def local_socket(remote: Union[str, Remote], option: str) -> str:
+    """The database as text; raises InputError where ``option`` would change another node than the one on which this runs."""
+    database = remote if isinstance(remote, str) else remote.database
+    if not database.startswith("unix:") or (isinstance(remote, Remote) and remote.target):
+        raise InputError([Problem("", "", option, f"works on the node itself, and the database is {remote}", "a database unix:PATH, and no target")])
+    return database
 
 
 def _problems(wanted: Mapping[str, str], bridges: Mapping[str, Any], have: Network) -> Iterator[Problem]:

@@ -124,7 +124,7 @@ def _begin(change: Pending) -> Status:
         return failed._replace(reason=f"the change was not done within {timeout:g} s")
     if code:
         error = (change.read("made") or {}).get("error", f"the process that makes the change has ended with {code}")
-        return failed._replace(reason=error)
+        return failed._replace(reason=f"the change failed: {error}")
     return status._replace(stage=pending.MADE)
 
 
@@ -133,7 +133,7 @@ def _await_confirmation(change: Pending, status: Status) -> Status:
         if change.read("confirm"):
             return status._replace(stage=pending.CONFIRMED)
         time.sleep(POLL_SECONDS)
-    return status._replace(stage=pending.ROLLING_BACK, reason="it was not confirmed over a new connection in time")
+    return status._replace(stage=pending.ROLLING_BACK, reason="the node could not be reached over a new connection in time after the change")
 
 
 def _roll_back(change: Pending, status: Status) -> Status:

@@ -8,11 +8,12 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Iterator, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, NamedTuple, Optional, Tuple
 
-from ...errors import InputError, Problem, SluiceError
+from ...errors import SluiceError
+from ..switch.apply import Outcome
 from . import command, pending
-from .change import Request, Result, make
+from .change import Request, Result, local_socket, make
 from .detached import process_start, start
 from .engine_copy import write_engine
 from .guardian import POLL_SECONDS, result_of
@@ -20,17 +21,19 @@ from .pending import Pending, everything
 
 START_SECONDS = 15.0
 """How long the guardian may take to start on a busy node."""
+_NOTHING = Result(Outcome(False, {}, {}, ()))
 ABSENT = "absent"
 """Nothing of the change is on the node."""
 
+# The command is what runs of the copied engine, which is what this process has loaded.
 __all__ = ["Answer", "Armed", "arm", "command", "confirm"]
 
 
 class Armed(NamedTuple):
     is_armed: bool
     """If not, there is nothing to change."""
-    result: Optional[Result] = None
-    """What the change is going to do; None where the first of two calls has said it."""
+    result: Result = _NOTHING
+    """What the change is going to do; not known to the second call for the same change."""
     warnings: Tuple[str, ...] = ()
 
 
@@ -42,16 +45,30 @@ class Answer(NamedTuple):
     trouble: str = ""
     result: Optional[Result] = None
 
+    def shown(self, diff: bool) -> Dict[str, Any]:
+        """As the module returns it."""
+        if self.stage == pending.MADE:
+            return {"stage": self.stage}
+        if self.stage == pending.CONFIRMED and self.result:
+            return {"stage": self.stage, "confirmed": True, **self.result.shown(diff)}
+        if self.stage == pending.ROLLED_BACK:
+            message = f"{self.reason}; so it was rolled back: the switch, and the addresses and routes that it moved, are as before"
+        elif self.stage == ABSENT:
+            message = "nothing of the change is on the node: it was not begun, or the node was restarted"
+        else:
+            message = f"{self.reason}; and it could not be rolled back: {self.trouble}"
+        plan = self.result.shown(False)["plan"] if self.result else []
+        return {"stage": self.stage, "confirmed": False, "failed": True, "msg": message, "plan": plan}
 
-def arm(request: Request, name: str, confirm_timeout: int, root: Path = pending.ROOT) -> Armed:
+
+def arm(request: Request, name: str, root: Path = pending.ROOT) -> Armed:
     """Check and plan the change, and start the guardian that makes it when this process has ended, and rolls it back unless confirmed in time.
 
     ``name`` is the controller's for this change. Doing it twice with the same one is doing it once, as a connection may break after the first.
     Raises InputError, and SluiceError also where another change waits for its confirmation.
     """
-    database = local_socket(request.database)
-    if confirm_timeout < 1:
-        raise InputError([Problem("", "", "confirm_timeout", f"is {confirm_timeout}", "a number of seconds, at least 1")])
+    database = local_socket(request.database, "confirm_timeout")
+    request = request._replace(database=database)
     with _alone(root):
         change = Pending(root / name)
         if change.folder.exists():
@@ -63,7 +80,7 @@ def arm(request: Request, name: str, confirm_timeout: int, root: Path = pending.
         change.create()
         own = {"pid": os.getpid(), "start": process_start(os.getpid())}
         try:
-            change.write("request", {**request._asdict(), "confirm_timeout": confirm_timeout, "armed_by": own})
+            change.write("request", {**request._asdict(), "armed_by": own})
             write_engine(change.folder / "engine.pyz")
             start((sys.executable, "-I", str(change.folder / "engine.pyz"), "guard", str(change.folder)), name)
             _await_guardian(change)
@@ -91,15 +108,9 @@ def confirm(name: str, is_made: bool, root: Path = pending.ROOT) -> Answer:
     if not status:
         return Answer(ABSENT)
     if status.stage not in (pending.MADE, *pending.FINAL):
-        return Answer(pending.GIVEN_UP, f"the process that would take it back was killed, {status.stage}: the change may be there in whole or in part")
+        return Answer(pending.GIVEN_UP, "the process that guards the change was killed",
+                      "the change may be there in whole or in part")
     return Answer(status.stage, status.reason, status.trouble, result_of(change.read("made")))
-
-
-def local_socket(database: object) -> str:
-    """The Unix socket of the database; raises InputError where what is not on this node would be changed."""
-    if isinstance(database, str) and database.startswith("unix:"):
-        return database
-    raise InputError([Problem("", "", "database", "confirm_timeout needs the node's own database", "unix:PATH, and no target")])
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 """Makes a live switch what its config says: read, plan, one transaction, wait, read back and compare."""
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from ...errors import InputError, Problem, SluiceError
 from ..ovsdb import Conflict, Connection, NotInstalled, Operation, Remote
@@ -12,6 +12,8 @@ from .describe import as_text
 from .plan import Plan, plan
 from .record import Switch
 from .target import Intent
+
+Prepare = Callable[[Switch, Switch], None]
 
 ATTEMPTS = 10
 """How often a concurrent writer may come between before the run gives up."""
@@ -57,13 +59,13 @@ def rendered(config: Mapping[str, Any], owner: str) -> Outcome:
 
 def apply(
         remote: Union[str, Remote], config: Mapping[str, Any], state: str, owner: str, wait_timeout: float, check: bool = False,
-        adopt: bool = False) -> Outcome:
+        adopt: bool = False, prepare: Optional[Prepare] = None) -> Outcome:
     """Make the switch behind the OVSDB ``remote`` what ``config`` says; with ``check``, only say what that would do.
 
     The change is one transaction, guarded by everything that it relies on: where another writer came between, it is planned anew.
     Then ovs-vswitchd has ``wait_timeout`` seconds to realise it. Where it does not, or reports an error of an interface that is
     named, NotRealised is raised, and the database keeps what was committed: it is what was wanted, and the next run goes on from
-    there. Also raises InputError and SluiceError.
+    there. Also raises InputError and SluiceError. ``prepare`` is called with what is there and what will be, before each attempt to commit.
     """
     intent, warnings = intent_of(config, state, owner, adopt)
     try:
@@ -76,7 +78,7 @@ def apply(
         if check:
             planned = plan(intent, read(connection))
             return _outcome(planned, (*warnings, *_errors(intent, planned.have)))
-        planned, sequence = _commit(connection, intent)
+        planned, sequence = _commit(connection, intent, prepare)
         outcome, have = _outcome(planned, warnings), planned.have
         if have.cur_cfg < sequence:
             if not connection.wait_configured(sequence, wait_timeout):
@@ -100,13 +102,15 @@ def read(connection: Connection, statistics: bool = False) -> Switch:
     return switch_from(columns, connection.transact(selects(columns, statistics)))
 
 
-def _commit(connection: Connection, intent: Intent) -> Tuple[Plan, int]:
+def _commit(connection: Connection, intent: Intent, prepare: Optional[Prepare]) -> Tuple[Plan, int]:
     """Commit what is to change; gives the plan, and the configuration number that ovs-vswitchd has to reach."""
     conflict = ""
     for _attempt in range(ATTEMPTS):
         planned = plan(intent, read(connection))
         if not planned.changes:
             return planned, planned.have.next_cfg
+        if prepare:
+            prepare(planned.have, planned.goal)
         try:
             return planned, commit(connection, planned.transaction().operations())
         except Conflict as error:
