@@ -50,6 +50,13 @@ options:
       - What another owner created is never taken over.
     type: bool
     default: false
+  secrets:
+    description:
+      - Options of interfaces that may not be shown, by interface, such as a tunnel's C(psk). They are put into O(config), which must name the interface.
+      - Results, differences and plans show V(********) in their place, wherever a pre-shared key comes from. That given in O(config) means the key
+        that is there, so that what V(gathered) gives can be fed back.
+    type: dict
+    default: {}
   running_config:
     description:
       - For O(state=parsed), the text of a database. What one of C(ovsdb-client dump --format=json Open_vSwitch),
@@ -98,7 +105,7 @@ attributes:
   idempotent:
     support: full
 notes:
-  - What O(config) says, also a tunnel's pre-shared key, is part of the result. Set C(no_log) on a task that has secrets.
+  - Ansible itself shows what a task is given when it is run with C(-vvv), so that a pre-shared key belongs into O(secrets).
 seealso:
   - module: sluice.fabric.switch_info
 """
@@ -504,6 +511,7 @@ from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply imp
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.describe import gathered
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.dump import switch_from_text
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.record import Switch
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.secrets import with_secrets
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.target import STATES
 
 ARGUMENTS: dict[str, object] = {
@@ -511,6 +519,7 @@ ARGUMENTS: dict[str, object] = {
     "state": {"type": "str", "choices": [*STATES, "gathered", "rendered", "parsed"], "default": "merged"},
     "owner": {"type": "str", "default": "sluice"},
     "adopt": {"type": "bool", "default": False},
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
     "running_config": {"type": "str"},
     "wait_timeout": {"type": "int", "default": 30},
     "confirm_timeout": {"type": "int"},
@@ -533,6 +542,7 @@ def switch_at(remote: Remote) -> Switch:
 def run(module: AnsibleModule) -> tuple[dict[str, object], tuple[str, ...]]:
     """What the module returns, and warnings; raises SluiceError."""
     options = module.params
+    config = with_secrets(options["config"], options["secrets"])
     state, step = options["state"], options["_confirm"]
     if step and "is_made" in step:
         return confirmed_step(module)
@@ -541,10 +551,10 @@ def run(module: AnsibleModule) -> tuple[dict[str, object], tuple[str, ...]]:
     if state == "parsed":
         return {"parsed": switch_from_text(options["running_config"])}, ()
     if state == "rendered":
-        outcome = rendered(options["config"], options["owner"])
+        outcome = rendered(config, options["owner"])
         return {"rendered": list(outcome.commands)}, outcome.warnings
     request = Request(
-        remote_from(options), options["config"], state, options["owner"], options["wait_timeout"], options["adopt"], options["move_addresses"],
+        remote_from(options), config, state, options["owner"], options["wait_timeout"], options["adopt"], options["move_addresses"],
         options["confirm_timeout"])
     if step:
         return armed_step(module, request)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Changes as ovs-vsctl commands, for people to read and to run by hand (ovs-vsctl(8))."""
+"""Changes as ovs-vsctl commands, for people to read and to run by hand (ovs-vsctl(8)), less secrets, which have to be put in."""
 from __future__ import annotations
 
 import json
@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 from .record import Record, Row
 from .schema import CHILDREN, COLUMNS, TABLES, Child, Column
+from .secrets import hidden
 from .values import EMPTY_VALUES, Value
 
 BARE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
@@ -128,7 +129,7 @@ def _assignments(table: str, values: Mapping[str, Value], ids: _Ids) -> Tuple[Li
             continue
         refers = COLUMNS[table][column].refers
         if isinstance(value, dict):
-            result += [f"{column}:{_text(key)}={_text(item)}" for key, item in sorted(value.items())]
+            result += [f"{column}:{_text(key)}={_text(item)}" for key, item in sorted(hidden(table, column, value).items())]
         elif refers:
             found = []
             for name in value if isinstance(value, tuple) else (value,):

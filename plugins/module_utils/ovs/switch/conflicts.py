@@ -9,6 +9,7 @@ from .config import Wanted, interfaces_of
 from .map_keys import missing_options
 from .record import Record, Switch, owner_of
 from .schema import COLUMNS, TABLES
+from .secrets import HIDDEN, SECRET_OPTIONS
 from .target import Intent
 
 
@@ -23,6 +24,7 @@ def conflicts(intent: Intent, have: Switch, goal: Switch) -> Iterator[Problem]:
         yield from _misplaced(intent, have, goal)
         yield from _incomplete("Open_vSwitch", intent.wanted, goal.root)
         yield from _unknown_ports(intent.wanted, goal)
+        yield from _unknown_secrets(intent.wanted, goal)
 
 
 def _not_ours(intent: Intent, have: Switch, goal: Switch) -> Iterator[Problem]:
@@ -133,3 +135,15 @@ def _unknown_ports(wanted: Wanted, goal: Switch) -> Iterator[Problem]:
                         if name is not None and name not in ports:
                             yield Problem("", "", f"{mirror.path}.{column}", f"names {name!r}, which is no port of bridge {bridge.key}",
                                           f"one of {', '.join(ports)}")
+
+
+def _unknown_secrets(wanted: Wanted, goal: Switch) -> Iterator[Problem]:
+    """A config as it was shown, for a switch that does not have the secrets."""
+    for bridge in wanted.of("bridges").values():
+        for port in bridge.of("ports").values():
+            for interface in port.of("interfaces").values():
+                options = _options(goal.bridges[bridge.key].of("ports")[port.key].of("interfaces")[interface.key])
+                for key in SECRET_OPTIONS:
+                    if options.get(key) == HIDDEN:
+                        yield Problem("", "", f"{interface.path}.options.{key}", "is hidden, and there is none that it could stand for",
+                                      "the secret, in the option `secrets`")

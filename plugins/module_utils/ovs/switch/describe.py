@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterator, Mapping, Optional
 from .config import Wanted
 from .record import Record, Switch, is_reserved, owner_of
 from .schema import COLUMNS, EMPTY, TABLES, Child
+from .secrets import hidden
 from .values import EMPTY_VALUES, Values
 
 Config = Dict[str, Any]
@@ -92,7 +93,7 @@ def _columns(table: str, values: Values) -> Config:
     """All columns that are not empty, in the order of the schema here; not Sluice's bookkeeping, which is no configuration."""
     shown: Config = {}
     for column in TABLES[table].columns:
-        value: Any = values.get(column.name)
+        value: Any = hidden(table, column.name, values.get(column.name))
         if isinstance(value, dict):
             value = {str(key): item for key, item in sorted(value.items()) if column.name != "external_ids" or not is_reserved(key)}
         if value is not None and value != EMPTY_VALUES[table][column.name]:

@@ -10,6 +10,7 @@ from typing import AbstractSet, Any, Dict, Mapping, NamedTuple, Optional, Set, T
 from .config import Wanted, interfaces_of
 from .record import KEYS_PREFIX, OWNER_KEY, Record, Row, Switch, child_row, has_owner, kept_keys, kept_keys_text, owner_of
 from .schema import COLUMNS, TABLES, Child, Column
+from .secrets import HIDDEN, SECRET_OPTIONS
 from .values import EMPTY_VALUES, Values, empty
 
 STATES = ("merged", "replaced", "overridden", "deleted")
@@ -278,6 +279,7 @@ def _column(column: Column, old: Any, given: Any, exact: bool) -> Any:
     if given is None:
         return empty(column)
     if "map" in column.kind:
+        given = {key: old.get(key, value) if value == HIDDEN and key in SECRET_OPTIONS else value for key, value in given.items()}
         return {key: value for key, value in {**({} if exact else old), **given}.items() if value is not None}
     return given
 
