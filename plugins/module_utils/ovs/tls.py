@@ -89,8 +89,14 @@ class TlsStream:
     def sendall(self, data: bytes) -> None:
         """Send all of it; raises socket.timeout and OSError as a socket does."""
         rest = memoryview(data)
-        while rest:
-            rest = rest[self._run(self._tls.write, rest):]
+        try:
+            while rest:
+                rest = rest[self._run(self._tls.write, rest):]
+        except ConnectionError:
+            # A server that went away may have said before why it did.
+            with suppress(OSError):
+                self.recv(1)
+            raise
 
     def close(self) -> None:
         """End what is below, too."""

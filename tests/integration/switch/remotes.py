@@ -2,9 +2,7 @@
 """Real servers that stand between a client and a database: an ovsdb-server with TLS, and a private sshd."""
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -77,7 +75,8 @@ class RemoteOvs(OvsSandbox):
 class SshServer:
     """A real sshd on a loopback port, whose users can run nothing: it only forwards.
 
-    It has a mount namespace of its own, in which root has the password `password` and /run/sshd exists.
+    It has namespaces of its own: one of mounts, in which root has the password `password` and /run/sshd exists, and one of
+    processes, which all end with the first.
     """
 
     password = "only in this namespace"
@@ -103,11 +102,9 @@ class SshServer:
         shutil.rmtree(self.directory)
 
     def end(self) -> None:
-        """The server and its connections are gone at once."""
-        # Those of its connections are in its process group.
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(READY_SECONDS)
+        """The server and its connections, which have processes of their own, are gone at once."""
+        self._process.kill()
+        self._process.wait(READY_SECONDS)
 
     def read(self, name: str) -> str:
         return (self.directory / name).read_text()
@@ -128,7 +125,8 @@ class SshServer:
         shadow.chmod(0o600)
         script = f"mount --bind {shadow} /etc/shadow && mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec /usr/sbin/sshd -D -e -f {config}"
         with (self.directory / "log").open("wb") as log:
-            process = subprocess.Popen(["unshare", "--mount", "sh", "-c", script], stdin=subprocess.DEVNULL, stderr=log, start_new_session=True)
+            process = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script],
+                                       stdin=subprocess.DEVNULL, stderr=log)
         deadline = time.monotonic() + READY_SECONDS
         while "Server listening" not in self.read("log"):
             assert process.poll() is None and time.monotonic() < deadline, self.read("log")
