@@ -57,9 +57,9 @@ def references(raw: Any) -> Tuple[str, ...]:
 
 
 def names(value: Value, name: Callable[[Any], Any]) -> Any:
-    """A value of a column that refers to rows, with each of them named otherwise."""
+    """A value of a column that refers to rows, with each of them named otherwise, and sorted by that: in another order it would be another value."""
     if isinstance(value, tuple):
-        return tuple(name(item) for item in value)
+        return tuple(sorted(name(item) for item in value))
     return None if value is None else name(value)
 
 
