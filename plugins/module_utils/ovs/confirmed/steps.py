@@ -100,7 +100,7 @@ def confirm(name: str, is_made: bool, root: Path = pending.ROOT) -> Answer:
     change = Pending(root / name)
     status = change.status()
     if is_made and status and status.stage == pending.MADE:
-        change.write("confirm", {})
+        change.write("confirm", {"by": os.getpid()})
     waiting = [pending.STARTING, pending.ARMED, pending.MAKING, pending.ROLLING_BACK, *([pending.MADE] if is_made else ())]
     while status and status.stage in waiting and change.is_guarded():
         time.sleep(POLL_SECONDS)
