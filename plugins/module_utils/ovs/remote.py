@@ -10,46 +10,27 @@ import errno
 import os
 import re
 import socket
-from typing import NamedTuple, Optional, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol, Tuple
 
 from ..errors import SluiceError
+
+if TYPE_CHECKING:
+    from .ssh_target import Target
+    from .tls import TlsFiles
 
 DEFAULT_REMOTE = "unix:/var/run/openvswitch/db.sock"
 VSWITCHD = "/usr/sbin/ovs-vswitchd"
 REPLY_SECONDS = 30.0
 """How long ovsdb-server may take to answer. No single request here takes it longer: 4000 ports in one transaction took it 0.25 s."""
 
-_NETWORK = re.compile(r"(tcp|ssl):(?:\[([^\]]+)\]|([^\[\]:]+)):(\d{1,5})")
+_NETWORK = r"(tcp|ssl):(?:\[([^\]]+)\]|([^\[\]:]+)):(\d{1,5})"  # not compiled here: most remotes are sockets of this machine
+
+Address = Tuple[str, str, int]
+"""``unix``, ``tcp`` or ``ssl``; the host, or the path; and the port."""
 
 
 class NotInstalled(SluiceError):
     """There is no Open vSwitch on this machine: neither its socket nor its daemon's program."""
-
-
-class TlsFiles(NamedTuple):
-    """PEM files on the machine that connects, in the words of ovs-vsctl(8)."""
-
-    private_key: str
-    certificate: str
-    ca_cert: str
-    """The only CA that is believed."""
-
-
-class Target(NamedTuple):
-    """A host that is reached through SSH, and on which the database's address is to be seen."""
-
-    host: str
-    port: int = 22
-    user: Optional[str] = None
-    password: Optional[str] = None
-    private_key_file: Optional[str] = None
-    private_key_passphrase: Optional[str] = None
-    known_hosts: Optional[str] = None
-    host_key: Optional[str] = None
-    timeout: float = 10.0
-
-    def __repr__(self) -> str:
-        return f"Target({self.host}:{self.port})"  # no secrets, wherever it is printed
 
 
 class Remote(NamedTuple):
@@ -63,16 +44,6 @@ class Remote(NamedTuple):
         return f"{self.database} of {self.target.host}" if self.target else self.database
 
 
-class Address(NamedTuple):
-    """What a remote's text says."""
-
-    method: str
-    """``unix``, ``tcp`` or ``ssl``."""
-    host: str
-    """Of ``unix``, the path."""
-    port: int = 0
-
-
 class Stream(Protocol):
     """What a socket, a channel of SSH and TLS over either have in common."""
 
@@ -83,12 +54,12 @@ class Stream(Protocol):
 
 
 def parse_address(database: str) -> Address:
-    """The parts of ``unix:PATH``, ``tcp:HOST:PORT`` or ``ssl:HOST:PORT``; raises SluiceError for any other text."""
+    """The parts of ``unix:PATH``, which has no port, ``tcp:HOST:PORT`` or ``ssl:HOST:PORT``; raises SluiceError for any other text."""
     if database.startswith("unix:") and len(database) > len("unix:"):
-        return Address("unix", database[len("unix:"):])
-    network = _NETWORK.fullmatch(database)
+        return "unix", database[len("unix:"):], 0
+    network = re.fullmatch(_NETWORK, database)
     if network and 0 < int(network[4]) < 65536:
-        return Address(network[1], network[2] or network[3], int(network[4]))
+        return network[1], network[2] or network[3], int(network[4])
     raise SluiceError(
         f"cannot connect to database {database!r}: expected unix:PATH or tcp:HOST:PORT or ssl:HOST:PORT, with an IPv6 address in brackets")
 
@@ -96,7 +67,7 @@ def parse_address(database: str) -> Address:
 def open_stream(remote: Remote) -> Stream:
     """Connect. The stream's timeout is set to what connecting may take; raises NotInstalled or SluiceError."""
     address = parse_address(remote.database)
-    if address.method != "ssl":
+    if address[0] != "ssl":
         return _connect(remote, address)
     from .tls import client_context, tls_stream
 
@@ -111,10 +82,11 @@ def _connect(remote: Remote, address: Address) -> Stream:
         from .ssh_target import forwarded_stream
 
         return forwarded_stream(remote.target, address)
-    if address.method == "unix":
-        return _connect_unix(address.host)
+    method, host, port = address
+    if method == "unix":
+        return _connect_unix(host)
     try:
-        return socket.create_connection((address.host, address.port), timeout=REPLY_SECONDS)
+        return socket.create_connection((host, port), timeout=REPLY_SECONDS)
     except OSError as error:
         raise SluiceError(f"cannot connect to ovsdb-server at {remote}: {error.strerror or error}") from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Dict, Mapping
 
 from ..errors import SluiceError
-from .remote import DEFAULT_REMOTE, Remote, Target, TlsFiles
+from .remote import DEFAULT_REMOTE, Remote
 
 REMOTE_OPTIONS: Dict[str, Any] = {
     "database": {"type": "str", "default": DEFAULT_REMOTE},
@@ -32,12 +32,16 @@ REMOTE_OPTIONS: Dict[str, Any] = {
 
 def remote_from(params: Mapping[str, Any]) -> Remote:
     """The remote that a module's parameters describe; raises SluiceError where ``ssl:`` lacks what it needs."""
-    database = params["database"]
-    target = Target(**params["target"]) if params["target"] else None
-    if not database.startswith("ssl:"):
-        return Remote(database, target=target)
-    files = TlsFiles(*(params[name] or "" for name in TlsFiles._fields))
-    missing = [name for name, path in files._asdict().items() if not path]
-    if missing:
-        raise SluiceError(f"database {database} needs {', '.join(TlsFiles._fields)}; there is no {' and no '.join(missing)}")
-    return Remote(database, files, target)
+    database, target, tls = params["database"], None, None
+    if params["target"]:
+        from .ssh_target import Target
+
+        target = Target(**params["target"])
+    if database.startswith("ssl:"):
+        from .tls import TlsFiles
+
+        missing = [name for name in TlsFiles._fields if not params[name]]
+        if missing:
+            raise SluiceError(f"database {database} needs {', '.join(TlsFiles._fields)}; there is no {' and no '.join(missing)}")
+        tls = TlsFiles(*(params[name] for name in TlsFiles._fields))
+    return Remote(database, tls, target)

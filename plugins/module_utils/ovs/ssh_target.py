@@ -13,10 +13,10 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Iterable, Iterator, Tuple
+from typing import Any, Iterable, Iterator, NamedTuple, Optional, Tuple
 
 from ..errors import SluiceError
-from .remote import Address, Target
+from .remote import Address
 
 PARAMIKO = (3, 4)
 KNOWN_HOSTS = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
@@ -27,6 +27,23 @@ _CHANNEL_OPEN = b"\x5a"
 _STREAMLOCAL = "direct-streamlocal@openssh.com"
 _PROHIBITED, _UNKNOWN_TYPE = 1, 3
 """Why a channel was not opened (RFC 4254 section 5.1)."""
+
+
+class Target(NamedTuple):
+    """A host that is reached through SSH, and on which the database's address is to be seen."""
+
+    host: str
+    port: int = 22
+    user: Optional[str] = None
+    password: Optional[str] = None
+    private_key_file: Optional[str] = None
+    private_key_passphrase: Optional[str] = None
+    known_hosts: Optional[str] = None
+    host_key: Optional[str] = None
+    timeout: float = 10.0
+
+    def __repr__(self) -> str:
+        return f"Target({self.host}:{self.port})"  # no secrets, wherever it is printed
 
 
 class ForwardedStream:
@@ -169,14 +186,15 @@ def _private_key(paramiko: Any, target: Target) -> Any:
 
 
 def _open_channel(paramiko: Any, transport: Any, target: Target, address: Address) -> Any:
+    method, host, port = address
     try:
-        if address.method == "unix":
-            return _open_streamlocal(transport, address.host, target.timeout)
-        return transport.open_channel("direct-tcpip", (address.host, address.port), ("127.0.0.1", 0), timeout=target.timeout)
+        if method == "unix":
+            return _open_streamlocal(transport, host, target.timeout)
+        return transport.open_channel("direct-tcpip", (host, port), ("127.0.0.1", 0), timeout=target.timeout)
     except paramiko.ChannelException as error:
         raise SluiceError(_refusal(paramiko, transport, target, address, error.code)) from None
     except (paramiko.SSHException, OSError, EOFError) as error:
-        raise SluiceError(f"cannot forward to {address.host} through the SSH server of {target.host}: {error}") from None
+        raise SluiceError(f"cannot forward to {host} through the SSH server of {target.host}: {error}") from None
 
 
 def _open_streamlocal(transport: Any, path: str, timeout: float) -> Any:
@@ -203,19 +221,20 @@ def _open_streamlocal(transport: Any, path: str, timeout: float) -> Any:
 
 def _refusal(paramiko: Any, transport: Any, target: Target, address: Address, code: int) -> str:
     """What it means that the channel was not opened, and what to do."""
-    if address.method != "unix":
+    method, host, port = address
+    if method != "unix":
         if code == _PROHIBITED:
-            return (f"sshd of {target.host} forbids forwarding to {address.host} port {address.port}: see AllowTcpForwarding, PermitOpen and "
+            return (f"sshd of {target.host} forbids forwarding to {host} port {port}: see AllowTcpForwarding, PermitOpen and "
                     "DisableForwarding in its sshd_config, and restrict in authorized_keys")
-        return (f"the SSH server of {target.host} cannot connect to {address.host} port {address.port}: "
+        return (f"the SSH server of {target.host} cannot connect to {host} port {port}: "
                 "does ovsdb-server listen there (ovs-vsctl get-manager)?")
     if code == _UNKNOWN_TYPE:
         return f"the SSH server of {target.host} cannot forward to Unix sockets, as OpenSSH 6.7 and newer can: use tcp:127.0.0.1:PORT as database"
     # OpenSSH answers in one way whether it may not forward to Unix sockets or there is none. But it says so if it may not forward at all.
     if code == _PROHIBITED or _forbids_tcp(paramiko, transport, target.timeout):
-        return (f"sshd of {target.host} forbids forwarding to {address.host}: see AllowStreamLocalForwarding and AllowTcpForwarding (both are needed), "
+        return (f"sshd of {target.host} forbids forwarding to {host}: see AllowStreamLocalForwarding and AllowTcpForwarding (both are needed), "
                 "PermitOpen and DisableForwarding in its sshd_config, and restrict in authorized_keys")
-    return (f"sshd of {target.host} did not connect to {address.host}: either Open vSwitch is not installed or does not run there, or "
+    return (f"sshd of {target.host} did not connect to {host}: either Open vSwitch is not installed or does not run there, or "
             f"{_user(target)} may not open the socket (which is root's as a rule), or sshd_config has 'AllowStreamLocalForwarding no' "
             "(then sshd's log has 'refused streamlocal port forward')")
 

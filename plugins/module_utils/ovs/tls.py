@@ -6,12 +6,21 @@ import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, NamedTuple, Tuple
 
 from ..errors import SluiceError
-from .remote import Remote, Stream, TlsFiles
+from .remote import Remote, Stream
 
 _CHUNK = 1 << 16
+
+
+class TlsFiles(NamedTuple):
+    """PEM files on the machine that connects, in the words of ovs-vsctl(8)."""
+
+    private_key: str
+    certificate: str
+    ca_cert: str
+    """The only CA that is believed."""
 
 
 def client_context(files: TlsFiles) -> ssl.SSLContext:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ovs_sandbox import READY_SECONDS, OvsSandbox
 
-from sluice.ovs.remote import TlsFiles
+from sluice.ovs.tls import TlsFiles
 
 
 class Pki:

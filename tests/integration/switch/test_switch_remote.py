@@ -21,7 +21,8 @@ from switch_engine import ports_of
 from sluice.errors import SluiceError
 from sluice.ovs import remote as remote_module
 from sluice.ovs.ovsdb import Connection, NotInstalled
-from sluice.ovs.remote import Remote, Target
+from sluice.ovs.remote import Remote
+from sluice.ovs.ssh_target import Target
 
 ROOT = Path(__file__).parents[3]
 NAMES = [{"op": "select", "table": "Bridge", "where": [], "columns": ["name"]}]

@@ -14,8 +14,9 @@ import pytest
 from sluice.errors import SluiceError
 from sluice.ovs import ovsdb
 from sluice.ovs.ovsdb import Connection
-from sluice.ovs.remote import Address, Remote, TlsFiles, open_stream, parse_address
+from sluice.ovs.remote import Address, Remote, open_stream, parse_address
 from sluice.ovs.remote_options import REMOTE_OPTIONS, remote_from
+from sluice.ovs.tls import TlsFiles
 
 SELECT = [{"op": "select", "table": "Port", "where": [], "columns": ["name"]}]
 ROWS = [{"name": "brace } and quote \" and snowman ☃"}]
@@ -79,11 +80,11 @@ def test_says_that_a_server_is_of_something_else(connect: Connect, greeting: byt
 
 
 @pytest.mark.parametrize(("database", "address"), [
-    ("unix:/run/db.sock", Address("unix", "/run/db.sock")),
-    ("tcp:node1:6640", Address("tcp", "node1", 6640)),
-    ("ssl:10.0.0.1:6640", Address("ssl", "10.0.0.1", 6640)),
-    ("tcp:[fe80::1%eth0]:6640", Address("tcp", "fe80::1%eth0", 6640)),
-    ("ssl:[::1]:65535", Address("ssl", "::1", 65535))])
+    ("unix:/run/db.sock", ("unix", "/run/db.sock", 0)),
+    ("tcp:node1:6640", ("tcp", "node1", 6640)),
+    ("ssl:10.0.0.1:6640", ("ssl", "10.0.0.1", 6640)),
+    ("tcp:[fe80::1%eth0]:6640", ("tcp", "fe80::1%eth0", 6640)),
+    ("ssl:[::1]:65535", ("ssl", "::1", 65535))])
 def test_understands_where_a_database_is(database: str, address: Address) -> None:
     assert parse_address(database) == address
 
@@ -141,7 +142,8 @@ def test_refuses_a_private_key_that_openssl_would_ask_a_passphrase_for(tmp_path:
 
 
 def test_the_way_to_a_local_socket_imports_neither_tls_nor_ssh() -> None:
-    script = ("import sys; from sluice.ovs import ovsdb, remote_options; "
+    script = ("import sys; from sluice.ovs import ovsdb, remote, remote_options; "
+              "remote_options.remote_from({'database': remote.DEFAULT_REMOTE, 'target': None}); "
               "print(*{'ssl', 'paramiko', 'logging', 'hashlib', 'pathlib'} & set(sys.modules))")
     source = Path(__file__).parents[3] / "src"
     done = subprocess.run([sys.executable, "-S", "-c", script], env={"PYTHONPATH": str(source)}, capture_output=True, text=True, check=True)
