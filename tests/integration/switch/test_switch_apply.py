@@ -14,7 +14,7 @@ from ovs_sandbox import OvsSandbox
 from switch_engine import EVERYTHING, Config, contents, dump, ports_of, run
 
 from sluice.errors import InputError, SluiceError
-from sluice.ovs import ovsdb
+from sluice.ovs import remote as remotes
 from sluice.ovs.ovsdb import NotInstalled
 from sluice.ovs.switch.apply import NotRealised, apply
 
@@ -175,7 +175,7 @@ def test_tcp(ovs: OvsSandbox) -> None:
 
 
 def test_before_open_vswitch_is_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ovsdb, "VSWITCHD", str(tmp_path / "ovs-vswitchd"))
+    monkeypatch.setattr(remotes, "VSWITCHD", str(tmp_path / "ovs-vswitchd"))
     remote = f"unix:{tmp_path}/db.sock"
     predicted = apply(remote, EVERYTHING, "overridden", "sluice", 5, check=True)
     assert predicted.before == {}

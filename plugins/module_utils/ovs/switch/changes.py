@@ -2,7 +2,7 @@
 """The steps from one switch state to another, each in two renderings: an ovs-vsctl command for people, edits for the database."""
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Protocol, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Protocol, Tuple
 
 from . import commands
 from .record import Record, Row, has_owner, owner_of
@@ -36,7 +36,7 @@ class Insert(NamedTuple):
 
     def edit(self, transaction: Transaction) -> None:
         # A mutation of a row that has gone would silently do nothing; so would one of a map that has the key, or of a full column.
-        if self.child.shape != "list":
+        if self.child.shape != "list" or self.child.table in _UNINDEXED:
             _guard_children(transaction, self.parent, self.child, self.siblings)
         elif "name" in TABLES[self.parent.table].required:
             transaction.guard(self.parent, "name", self.parent.name)
@@ -52,7 +52,7 @@ class Remove(NamedTuple):
     record: Record
 
     def command(self) -> str:
-        return commands.remove(self.parent, self.child, self.key, self.record, _rows_to_delete(self.record, self.child))
+        return commands.remove(self.parent, self.child, self.key, self.record, _staying(self.record))
 
     def edit(self, transaction: Transaction) -> None:
         row = self.record.row
@@ -61,8 +61,29 @@ class Remove(NamedTuple):
         if self.child.key == "bridges":
             _guard_children(transaction, row, _PORTS, self.record.of("ports"))
         if self.child.column:
-            transaction.remove(self.parent, self.child.column, [self.key if self.child.shape == "map" else reference(row)])
-        for gone in _rows_to_delete(self.record, self.child):
+            if self.child.shape == "map":  # With the row, as the key may be another's by now.
+                transaction.remove(self.parent, self.child.column, [[self.key, reference(row)]], "map")
+            else:
+                transaction.remove(self.parent, self.child.column, [reference(row)])
+        for gone in _to_delete(self.record, owner_of(self.record)):
+            transaction.delete(gone)
+
+    def shared(self) -> Iterator[Tuple[Row, Record]]:
+        """What loses one of several that refer to it, and would stay without any: each with the row that refers to it."""
+        return _shared(self.parent, self.record)
+
+
+class Destroy(NamedTuple):
+    """A row goes that several referred to, of which none is left."""
+
+    record: Record
+
+    def command(self) -> str:
+        return commands.destroy(_staying(self.record))
+
+    def edit(self, transaction: Transaction) -> None:
+        transaction.guard_value(self.record.row, "external_ids", self.record.values["external_ids"])
+        for gone in _to_delete(self.record, owner_of(self.record)):
             transaction.delete(gone)
 
 
@@ -108,6 +129,8 @@ class SetColumn(NamedTuple):
             transaction.update(self.row, self.column.name, self.new)
 
 
+_UNINDEXED = ("Controller", "Mirror")
+"""Lists in which the database takes two of a name."""
 _PORTS = next(child for child in TABLES["Bridge"].children if child.key == "ports")
 
 
@@ -127,8 +150,12 @@ def _insert(transaction: Transaction, parent: Row, child: Child, key: Any, recor
     for below in TABLES[row.table].children:
         for name, item in record.of(below.key).items():
             _insert(transaction, row, below, name, item)
-    if child.column:
-        transaction.add(parent, child.column, [[key, reference(row)]] if child.shape == "map" else [reference(row)], "map" if child.shape == "map" else "set")
+    if child.shape == "single":
+        transaction.put(parent, child.column, reference(row))
+    elif child.shape == "map":
+        transaction.add(parent, child.column, [[key, reference(row)]], "map")
+    elif child.column:
+        transaction.add(parent, child.column, [reference(row)])
 
 
 def _filled(record: Record) -> Values:
@@ -137,15 +164,25 @@ def _filled(record: Record) -> Values:
     return {column: value for column, value in record.values.items() if value != nothing[column]}
 
 
-def _rows_to_delete(record: Record, child: Child) -> List[Row]:
+def _staying(record: Record) -> List[Row]:
     """The rows of a record that is taken out which stay if they are not deleted, less those that others made or refer to."""
-    owner = owner_of(record)
-    return [item.row for item, kind in _tree(record, child) if TABLES[kind.table].is_root and owner_of(item) == owner]
+    return [row for row in _to_delete(record, owner_of(record)) if TABLES[row.table].is_root]
 
 
-def _tree(record: Record, child: Child) -> Iterator[Tuple[Record, Child]]:
+def _to_delete(record: Record, owner: Optional[str]) -> List[Row]:
+    """Those that stay, with all that refers to them: ovsdb-server looks for references before it collects what nothing refers to."""
+    is_root = TABLES[record.row.table].is_root
+    if record.shared or (is_root and owner_of(record) != owner):
+        return []
+    below = [item for child in TABLES[record.row.table].children for item in record.of(child.key).values()]
+    rows = [row for item in below for row in _to_delete(item, owner)]
+    return [record.row, *rows] if is_root or rows or any(TABLES[item.row.table].is_root for item in below) else []
+
+
+def _shared(user: Row, record: Record) -> Iterator[Tuple[Row, Record]]:
     if not record.shared:
-        yield record, child
-        for below in TABLES[record.row.table].children:
-            for item in record.of(below.key).values():
-                yield from _tree(item, below)
+        for child in TABLES[record.row.table].children:
+            for item in record.of(child.key).values():
+                yield from _shared(record.row, item)
+    elif TABLES[record.row.table].is_root:
+        yield user, record

@@ -40,7 +40,12 @@ def remove(parent: Row, child: Child, key: Any, record: Record, deleted: Sequenc
         parts = [["del-port", parent.name, name]]
     elif child.column:
         parts = [["remove", *_where(parent), child.column, str(key) if child.shape == "map" else row.uuid]]
-    return _chain(parts + [["destroy", gone.table, gone.uuid] for gone in deleted])
+    return _chain(parts + _destroy(deleted))
+
+
+def destroy(rows: Sequence[Row]) -> str:
+    """Deletes rows to which nothing refers."""
+    return _chain(_destroy(rows))
 
 
 def move(port: Row, source: Row, target: Row) -> str:
@@ -113,6 +118,10 @@ def _create(child: Child, key: Any, record: Record, ids: _Ids, made: List[List[s
     told_apart = [f"{child.by}={_text(key)}"] if child.shape == "list" else []
     made.append([f"--id={name}", "create", record.row.table, *told_apart, *assignments, *below])
     return name
+
+
+def _destroy(rows: Sequence[Row]) -> List[List[str]]:
+    return [["destroy", row.table, row.uuid] for row in rows]
 
 
 def _set(record: Record, but: Sequence[str] = ()) -> List[List[str]]:

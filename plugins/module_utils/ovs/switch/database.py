@@ -74,7 +74,7 @@ class _Reader:
         children = {child.key: self._children(row, child, raw) for child in table.children}
         status = {name: from_ovsdb(raw[name]) for name in (*INTERFACE_STATUS, "statistics") if name in raw} if row.table == "Interface" else {}
         return Record(row, values, {key: records for key, records in children.items() if records},
-                      {name: value for name, value in status.items() if value != ()}, self._users[row.uuid] > 1)
+                      {name: value for name, value in status.items() if value != ()}, self._users[row.uuid] or 1)
 
     def _children(self, parent: Row, child: Child, raw: Mapping[str, Any]) -> Dict[Any, Record]:
         pairs = [(None, uuid) for uuid in self._backwards.get((child.table, parent.uuid), ())] if child.back else _referred(child, raw)

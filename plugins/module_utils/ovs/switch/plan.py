@@ -2,13 +2,13 @@
 """The changes from one switch state to another: pure, and in a stable order."""
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Set, Tuple
 
 from ...errors import InputError
-from .changes import Change, Insert, MovePort, Remove, SetColumn
+from .changes import Change, Destroy, Insert, MovePort, Remove, SetColumn
 from .conflicts import conflicts
 from .describe import managed
-from .record import Record, Row, Switch
+from .record import Record, Row, Switch, owner_of
 from .schema import COLUMNS, TABLES, Child
 from .target import Intent, target
 from .transaction import Transaction
@@ -45,7 +45,7 @@ def plan(intent: Intent, have: Switch) -> Plan:
 
 def transaction(changes: Tuple[Change, ...], have: Switch, goal: Switch) -> Transaction:
     """The changes as one transaction, guarded by all that they rely on."""
-    result = Transaction({**_ports(goal), **_ports(have)})
+    result = Transaction(_ports(have), _ports(goal))
     for change in changes:
         change.edit(result)
     return result
@@ -57,6 +57,18 @@ def _ports(switch: Switch) -> Dict[str, Row]:
 
 def difference(have: Switch, goal: Switch) -> Iterator[Change]:
     """The changes from ``have`` to ``goal``; a row of ``goal`` that has a UUID is the one of ``have``."""
+    users: Dict[str, Set[str]] = {}
+    for change in _changes(have, goal):
+        yield change
+        if isinstance(change, Remove):
+            for user, record in change.shared():
+                left = users.setdefault(record.row.uuid, set())
+                left.add(user.uuid)
+                if len(left) == record.users and owner_of(record) == owner_of(change.record):
+                    yield Destroy(record._replace(users=1))
+
+
+def _changes(have: Switch, goal: Switch) -> Iterator[Change]:
     if have.root is goal.root:
         return
     places = {port for bridge in goal.bridges.values() for port, item in bridge.of("ports").items() if item.row.uuid}
@@ -117,7 +129,7 @@ def _as_new(record: Record) -> Record:
     if not record.row.uuid:
         return record
     children = {key: {name: _as_new(item) for name, item in records.items()} for key, records in record.children.items()}
-    return record._replace(row=record.row._replace(uuid=""), children=children, shared=False)
+    return record._replace(row=record.row._replace(uuid=""), children=children, users=1)
 
 
 _PORTS = next(child for child in TABLES["Bridge"].children if child.key == "ports")

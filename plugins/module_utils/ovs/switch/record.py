@@ -33,8 +33,13 @@ class Record(NamedTuple):
     """By Child.key, then by name, target or number."""
     status: Mapping[str, Any] = EMPTY
     """Of an interface, what ovs-vswitchd reports: INTERFACE_STATUS and ``statistics``; only what it has set."""
-    shared: bool = False
-    """Several rows refer to it, so that a change for one of them has to be a row of its own."""
+    users: int = 1
+    """How many rows refer to it."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether a change for one of those that refer to it has to be a row of its own."""
+        return self.users > 1
 
     def of(self, key: str) -> Mapping[Any, Record]:
         """The children of one kind."""

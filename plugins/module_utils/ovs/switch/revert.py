@@ -45,7 +45,7 @@ def _returned(record: Record, places: Mapping[str, Record]) -> Record:
     if there is not None:
         return _as_before(there, record)
     children = {key: {name: _returned(item, {}) for name, item in records.items()} for key, records in record.children.items()}
-    return record._replace(row=record.row._replace(uuid=""), children=children, status={}, shared=False)
+    return record._replace(row=record.row._replace(uuid=""), children=children, status={}, users=1)
 
 
 def _as_before(now: Record, before: Record) -> Record:

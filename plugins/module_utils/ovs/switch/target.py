@@ -149,6 +149,17 @@ class _Maker:
         return _with_children(record, "interfaces", kept)
 
     def _record(self, table: str, have: Optional[Record], row: Row, wanted: Wanted, but: AbstractSet[str] = frozenset()) -> Record:
+        made = self._made(table, have, row, wanted, but)
+        return self._own(made) if have and have.shared and made is not have else made
+
+    def _own(self, record: Record) -> Record:
+        """What is instead of a row that others refer to, too: it will be rows of the owner's."""
+        children = {key: {name: self._own(item) for name, item in records.items()} for key, records in record.children.items()}
+        ids = record.values.get("external_ids")
+        values = {**record.values, "external_ids": {**ids, OWNER_KEY: self._owner}} if isinstance(ids, dict) else record.values
+        return record._replace(values=values, children=children)
+
+    def _made(self, table: str, have: Optional[Record], row: Row, wanted: Wanted, but: AbstractSet[str]) -> Record:
         record = have or self._new(row, {})
         for child in TABLES[table].children:
             if child.key not in but and (self._exact or child.key in wanted.children):

@@ -20,9 +20,10 @@ class Transaction:
     Edits of one row are merged, so that a thousand ports are added to a bridge by one mutation: each would copy the whole set.
     """
 
-    def __init__(self, ports: Mapping[str, Row]) -> None:
-        """``ports`` are those that columns may name, by name."""
-        self._ports = ports
+    def __init__(self, old_ports: Mapping[str, Row], new_ports: Mapping[str, Row]) -> None:
+        """The ports that columns name, by name, before and after: one may be another row by then."""
+        self._old_ports = old_ports
+        self._new_ports = new_ports
         self._guards: Dict[Row, Dict[str, Any]] = {}
         self._inserts: Dict[Row, Dict[str, Any]] = {}
         self._updates: Dict[Row, Dict[str, Any]] = {}
@@ -36,14 +37,14 @@ class Transaction:
 
     def guard_value(self, row: Row, column: str, value: Value) -> None:
         """As `guard`, with the value as a Record has it."""
-        self.guard(row, column, self._encoded(row.table, column, value))
+        self.guard(row, column, _encoded(row.table, column, value, self._old_ports))
 
     def insert(self, row: Row, values: Values) -> None:
         """``values`` may have columns in OVSDB form among them, as references are."""
-        self._inserts[row] = {column: self._encoded(row.table, column, value) for column, value in values.items()}
+        self._inserts[row] = {column: _encoded(row.table, column, value, self._new_ports) for column, value in values.items()}
 
     def update(self, row: Row, column: str, value: Value) -> None:
-        self._updates.setdefault(row, {})[column] = self._encoded(row.table, column, value)
+        self._updates.setdefault(row, {})[column] = _encoded(row.table, column, value, self._new_ports)
 
     def delete(self, row: Row) -> None:
         """Delete a row that would stay when nothing refers to it."""
@@ -56,9 +57,14 @@ class Transaction:
         else:
             self._mutate(row, column, "insert", kind, members)
 
-    def remove(self, row: Row, column: str, members: List[Any]) -> None:
-        """Take members, or a map's keys, out of a column, leaving the others alone."""
-        self._mutate(row, column, "delete", "set", members)
+    def put(self, row: Row, column: str, member: List[Any]) -> None:
+        """Have an optional column hold this member (OVSDB form), instead of what it may hold."""
+        rows = self._inserts if row in self._inserts else self._updates
+        rows.setdefault(row, {})[column] = member
+
+    def remove(self, row: Row, column: str, members: List[Any], kind: str = "set") -> None:
+        """Take members, a map's keys or a map's pairs out of a column, leaving the others alone."""
+        self._mutate(row, column, "delete", kind, members)
 
     def operations(self) -> List[Dict[str, Any]]:
         """In the order that RFC 7047 needs: each ``wait`` sees the state at its place in the transaction, so guards come first."""
@@ -71,14 +77,15 @@ class Transaction:
               for row, mutations in self._mutations.items() if row not in self._deletes),
             *({"op": "delete", "table": row.table, "where": _where(row)} for row in self._deletes)]
 
-    def _encoded(self, table: str, column: str, value: Any) -> Any:
-        known = COLUMNS[table].get(column)
-        if known and known.refers:
-            value = names(value, lambda name: reference(self._ports[name]))
-        return value if isinstance(value, list) else to_ovsdb(value)
-
     def _mutate(self, row: Row, column: str, mutator: str, kind: str, members: List[Any]) -> None:
         self._mutations.setdefault(row, {}).setdefault((column, mutator), [kind, []])[1].extend(members)
+
+
+def _encoded(table: str, column: str, value: Any, ports: Mapping[str, Row]) -> Any:
+    known = COLUMNS[table].get(column)
+    if known and known.refers:
+        value = names(value, lambda name: reference(ports[name]))
+    return value if isinstance(value, list) else to_ovsdb(value)
 
 
 def _where(row: Row) -> List[Any]:
@@ -86,8 +93,14 @@ def _where(row: Row) -> List[Any]:
 
 
 def _mutations(mutations: Dict[Tuple[str, str], List[Any]]) -> List[Any]:
-    # A map's insertion does not replace a key's value (RFC 7047 section 5.1), so what is deleted is deleted first.
-    return [[column, mutator, members] for (column, mutator), members in sorted(mutations.items(), key=lambda item: item[0][1])]
+    # A map's insertion does not replace a key's value (RFC 7047 section 5.1), so there what is deleted is deleted first.
+    # A set may have to have a member at each step, as a port has to have an interface, so there what is inserted is inserted first.
+    return [[column, mutator, members] for (column, mutator), members in sorted(mutations.items(), key=_turn)]
+
+
+def _turn(item: Tuple[Tuple[str, str], List[Any]]) -> int:
+    (_column, mutator), (kind, _members) = item
+    return 1 if mutator == "delete" else 2 if kind == "map" else 0
 
 
 def _new_name(row: Row) -> str:
