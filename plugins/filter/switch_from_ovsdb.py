@@ -26,7 +26,8 @@ options:
     type: raw
     required: true
 notes:
-  - A dump holds the pre-shared keys of tunnels, and so does the result. Set C(no_log) on tasks that handle them.
+  - A dump holds the pre-shared keys of tunnels, so set C(no_log) on the task that reads it, if there are any. The result does not, V(********) stands
+    for them. On the switch that it was taken from that means the key that is there; elsewhere give it in O(sluice.fabric.switch#module:secrets).
   - Anything else fails, with what it was taken for and the line where it went wrong.
 seealso:
   - module: sluice.fabric.switch

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sluice.errors import SluiceError
 from sluice.ovs.switch.database_file import contents_of_file
 from sluice.ovs.switch.dump import switch_from_tables, switch_from_text
+from sluice.ovs.switch.secrets import hidden
 from sluice.ovs.switch.show import config_from_show
 
 SOME, NONE = {"key": "string", "min": 0, "max": "unlimited"}, {"key": "string", "min": 0}
@@ -101,7 +102,7 @@ def test_what_is_shown_is_read_whatever_is_in_it(options: dict[str, str], name: 
     pairs = ", ".join(f"{json.dumps(key)}={json.dumps(value)}" for key, value in options.items())
     shown = (f"{ROOT}\n    Bridge {json.dumps(name)}\n        Port p\n            trunks: [5, 7]\n            Interface p\n"
              f"                options: {{{pairs}}}\n                error: \"no, {{not}} = this\"\n    ovs_version: \"3.1.0\"\n")
-    port = {"name": "p", "trunks": [5, 7], "interfaces": [{"name": "p", "options": options}]}
+    port = {"name": "p", "trunks": [5, 7], "interfaces": [{"name": "p", "options": hidden("Interface", "options", options)}]}
     assert config_from_show(shown) == {"bridges": [{"name": name, "ports": [port]}]}
 
 

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, NamedTuple
 
 from ...errors import SluiceError
 from .schema import COLUMNS, TABLES, Child, Column
+from .secrets import hidden
 
 Config = Dict[str, Any]
 
@@ -33,7 +34,7 @@ class _Place(NamedTuple):
 
 def config_from_show(text: str) -> Config:
     """The part of ``config`` that is shown; raises SluiceError that names the line which is not as ovs-vsctl prints it."""
-    places = [_Place("Open_vSwitch", {})]
+    places = [_Place("Open_vSwitch", {"bridges": []})]
     for number, line in enumerate(text.splitlines(), 1):
         content = line.strip()
         if not content or (UUID.fullmatch(line) and len(places) == 1):
@@ -48,7 +49,7 @@ def config_from_show(text: str) -> Config:
         elif told:
             column = COLUMNS[places[-1].table].get(told[1])
             if column:  # All else is status, as error, is_connected and ovs_version are.
-                places[-1].config[column.name] = _value(column, told[2], number)
+                places[-1].config[column.name] = hidden(places[-1].table, column.name, _value(column, told[2], number))
     return _sorted(places[0])
 
 
