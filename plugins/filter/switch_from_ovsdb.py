@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
+from ansible.errors import AnsibleFilterError
+from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.dump import switch_from_tables, switch_from_text
+
 DOCUMENTATION = r"""
 name: switch_from_ovsdb
 short_description: Turn what is saved of an Open vSwitch into config of sluice.fabric.switch
@@ -13,7 +17,7 @@ description:
   - Takes a database dump, a backup, the database's file, or what C(ovs-vsctl show) prints, finds out by itself which it is, and gives the
     O(sluice.fabric.switch#module:config) that describes the same switch.
   - Given back to M(sluice.fabric.switch), it changes nothing on the switch that it was taken from.
-  - What V(ovs-vsctl show) leaves out, as C(external_ids), C(other_config), bond modes and QoS, is not in the result. So it does for
+  - What C(ovs-vsctl show) leaves out, as C(external_ids), C(other_config), bond modes and QoS, is not in the result. So it does for
     V(state=merged), which leaves alone what it is not given, but not for V(replaced) and V(overridden).
   - Runs on the controller, and needs no Open vSwitch there.
 positional: _input
@@ -58,10 +62,6 @@ _value:
   type: dict
   sample: {bridges: [{name: br0, ports: [{name: br0, interfaces: [{name: br0, type: internal}]}, {name: eth1, tag: 20, interfaces: [{name: eth1}]}]}]}
 """
-
-from ansible.errors import AnsibleFilterError
-from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.dump import switch_from_tables, switch_from_text
 
 
 def switch_from_ovsdb(saved: Any) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def test_given_back_exactly_it_changes_nothing(made_by_hand: OvsSandbox, saved: 
 
 def test_it_makes_the_same_switch_elsewhere(made_by_hand: OvsSandbox, saved: Mapping[str, str]) -> None:
     with OvsSandbox() as other:
-        run(other, with_secrets(switch_from_text(saved["dump"]), {"vx": {"psk": PSK}}), "overridden")
+        run(other, dict(with_secrets(switch_from_text(saved["dump"]), {"vx": {"psk": PSK}})), "overridden")
         assert contents(other)[0] == contents(made_by_hand)[0]
         assert other.vsctl("get", "Interface", "vx", "options:psk").strip() == json.dumps(PSK)
 
