@@ -43,7 +43,7 @@ def test_make_targets_exist(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_modules_roles_and_playbooks_exist(page: Path) -> None:
-    known = {file.stem for folder in ("plugins/modules", "playbooks") for file in (ROOT / folder).glob("*.*")}
+    known = {file.stem for folder in ("plugins/modules", "plugins/filter", "playbooks") for file in (ROOT / folder).glob("*.*")}
     known |= {folder.name for folder in (ROOT / "roles").iterdir()}
     used = re.findall(r"\bsluice\.fabric\.([a-z_]+)", page.read_text(encoding="utf-8"))
     assert set(used) <= known
