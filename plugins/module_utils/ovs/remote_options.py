@@ -23,7 +23,7 @@ REMOTE_OPTIONS: Dict[str, Any] = {
             "private_key_file": {"type": "path"},
             "private_key_passphrase": {"type": "str", "no_log": True},
             "known_hosts": {"type": "path"},
-            "host_key": {"type": "str"},
+            "host_key": {"type": "str", "no_log": False},
             "timeout": {"type": "int", "default": 10},
         },
     },

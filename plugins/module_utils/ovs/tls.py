@@ -162,5 +162,4 @@ def _no_passphrase() -> str:
 
 def _said(error: OSError) -> str:
     """The error in OpenSSL's words, without where in its source it arose."""
-    reason = getattr(error, "reason", None)
-    return str(reason).lower().replace("_", " ") if reason else error.strerror or str(error)
+    return str(getattr(error, "reason", None) or error.strerror or error).lower().replace("_", " ")

@@ -23,7 +23,7 @@ class Pki:
         self._ca = directory / "pki"  # made by ovs-pki, which wants it not to be there
         self._make("init")
         self._make("req+sign", "server", "switch")
-        self._make("req+sign", "client", "controller")
+        self._make("req+sign", "ansible", "controller")
         self._make("req+sign", "stranger", "switch")
 
     @property
@@ -40,7 +40,7 @@ class Pki:
     @property
     def client(self) -> TlsFiles:
         """What makes a client that the server accepts and that accepts the server."""
-        return self.files("client", self.server_ca)
+        return self.files("ansible", self.server_ca)
 
     def _make(self, *arguments: str) -> None:
         subprocess.run(["ovs-pki", f"--dir={self._ca}", f"--log={self._directory}/log", "--batch", *arguments],
@@ -81,14 +81,16 @@ class SshServer:
 
     password = "only in this namespace"
 
-    def __init__(self, **options: str) -> None:
+    def __init__(self, openvswitch: Path | None = None, **options: str) -> None:
+        """With ``openvswitch``, that folder is /run/openvswitch for the users of this server."""
         self.directory = Path(tempfile.mkdtemp(prefix="sluice-sshd-"))
         for name in ("host_key", "user_key", "locked_key", "other_key"):
             phrase = "open sesame" if name == "locked_key" else ""
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", phrase, "-C", name, "-f", str(self.directory / name)], check=True)
-        (self.directory / "authorized_keys").write_text(self.read("user_key.pub") + self.read("locked_key.pub"))
+        (self.directory / "authorized_keys").write_text(
+            f"restrict,port-forwarding {self.read('user_key.pub')}{self.read('locked_key.pub')}")
         self.port = _free_port()
-        self._process = self._start({
+        self._process = self._start(openvswitch, {
             "Port": str(self.port), "ListenAddress": "127.0.0.1", "HostKey": f"{self.directory}/host_key", "PidFile": "none",
             "AuthorizedKeysFile": f"{self.directory}/authorized_keys", "StrictModes": "no", "UsePAM": "no", "PermitRootLogin": "yes",
             # Were anything run on the target, it would fail.
@@ -115,7 +117,7 @@ class SshServer:
         return {"host": "127.0.0.1", "port": self.port, "user": "root", "private_key_file": str(self.directory / "user_key"),
                 "host_key": self.read("host_key.pub").strip()}
 
-    def _start(self, options: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, openvswitch: Path | None, options: Mapping[str, str]) -> subprocess.Popen[bytes]:
         config = self.directory / "sshd_config"
         config.write_text("".join(f"{name} {value}\n" for name, value in options.items()))
         secret = subprocess.run(["openssl", "passwd", "-6", self.password], check=True, capture_output=True, text=True).stdout.strip()
@@ -123,7 +125,9 @@ class SshServer:
         shadow = self.directory / "shadow"
         shadow.write_text("".join(f"root:{secret}:{line.split(':', 2)[2]}\n" if line.startswith("root:") else f"{line}\n" for line in lines))
         shadow.chmod(0o600)
-        script = f"mount --bind {shadow} /etc/shadow && mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec /usr/sbin/sshd -D -e -f {config}"
+        shared = f"mkdir /run/openvswitch && mount --bind {openvswitch} /run/openvswitch &&" if openvswitch else ""
+        script = (f"mount --bind {shadow} /etc/shadow && mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && {shared} "
+                  f"exec /usr/sbin/sshd -D -e -f {config}")
         with (self.directory / "log").open("wb") as log:
             process = subprocess.Popen(["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script],
                                        stdin=subprocess.DEVNULL, stderr=log)

