@@ -508,8 +508,8 @@ options:
                       - "V(vxlan): C(exts), which is V(gbp), V(gpe) or both. V(erspan), V(ip6erspan): C(erspan_ver) (V(1) or V(2)),
                         C(erspan_idx), C(erspan_dir), C(erspan_hwid). V(bareudp): C(payload_type) (V(ip), V(mpls) or an EtherType).
                         V(srv6): C(srv6_segs), C(srv6_flowlabel) (V(copy), V(zero) or V(compute))."
-                      - "IPsec by ovs-monitor-ipsec, for V(geneve), V(vxlan), V(gre) and V(stt): C(psk), C(remote_cert) or C(remote_name),
-                        and any C(ipsec_*), which goes to the IKE daemon."
+                      - "IPsec by ovs-monitor-ipsec, for V(geneve), V(vxlan), V(gre) and V(stt): C(psk), which belongs into O(secrets), C(remote_cert)
+                        or C(remote_name), and any C(ipsec_*), which goes to the IKE daemon."
                       - "Devices of the userspace datapath: C(dpdk-devargs), C(n_rxq), C(n_rxq_desc), C(n_txq_desc), C(dpdk-vf-mac),
                         C(rx-steering), C(rx-flow-ctrl), C(tx-flow-ctrl), C(flow-ctrl-autoneg), C(dpdk-lsc-interrupt),
                         C(vhost-server-path), C(vhost-max-queue-pairs), C(tx-retries-max), C(xdp-mode), C(use-need-wakeup)."

@@ -358,8 +358,9 @@ EXAMPLES = r"""
                   type: gre
                   options:
                     remote_ip: 192.0.2.3
-                    psk: "{{ tunnel_secret }}"
-  no_log: true
+    secrets:
+      gre-node3:
+        psk: "{{ tunnel_secret }}"
 
 - name: Rapid spanning tree, multicast snooping, and names and limits of flow tables
   sluice.fabric.switch:
