@@ -75,8 +75,8 @@ def by_hand(*arguments: str) -> Step:
 def run_tasks(ovs: OvsSandbox, folder: Path, tasks: Sequence[Task], *flags: str) -> list[dict[str, Any]]:
     """Every task's result, also of those that fail. Without ``database``, ours and ovs-vsctl use the sandbox's."""
     play, found = folder / "play.yml", folder / "results.json"
-    registered = [{"ignore_errors": True, **task, "register": f"result_{number}"} for number, task in enumerate(tasks)]
-    names = ", ".join(f"result_{number}" for number in range(len(tasks)))
+    registered = [{"ignore_errors": True, "register": f"result_{number}", **task} for number, task in enumerate(tasks)]
+    names = ", ".join(task["register"] for task in registered)
     keep = {"ansible.builtin.copy": {"dest": str(found), "mode": "0600", "content": f"{{{{ [{names}] | to_json }}}}"}, "check_mode": False, "diff": False}
     ours = {"database": ovs.database}
     play.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [*registered, keep], "module_defaults": {
@@ -88,11 +88,11 @@ def run_tasks(ovs: OvsSandbox, folder: Path, tasks: Sequence[Task], *flags: str)
 
 
 def ansible_playbook(ovs: OvsSandbox, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A playbook on this host as the node, where ovs-vsctl finds the sandbox."""
+    """A playbook on this host as the node, where ovs-vsctl finds the sandbox. It runs in its own folder."""
     env = {**ovs.env, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": f"{ROOT / 'collections'}:{PEER_FOLDER}",
            "ANSIBLE_NOCOLOR": "1", "PATH": os.environ["PATH"]}
     return subprocess.run([str(Path(sys.executable).with_name("ansible-playbook")), "-c", "local", "-e", f"ansible_python_interpreter={NODE_PYTHON}",
-                           *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=600)
+                           *arguments], cwd=Path(arguments[-1]).parent, env=env, capture_output=True, text=True, check=False, timeout=600)
 
 
 def run_steps(ovs: OvsSandbox, folder: Path, scenarios: Mapping[str, Sequence[Step]]) -> dict[str, list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,13 @@ import pytest
 import yaml
 from ovs_sandbox import OvsSandbox
 from switch_engine import contents, run
-from switch_playbook import ROOT, ansible_playbook
+from switch_playbook import PEER_FOLDER, ROOT, ansible_playbook, run_tasks
 
+from documents import blocks
 from sluice.ovs.switch.dump import switch_from_tables, switch_from_text
 from sluice.ovs.switch.secrets import HIDDEN, with_secrets
+
+PAGE = ROOT / "docs/migrate-from-openvswitch.md"
 
 BY_HAND = r"""
 set Open_vSwitch . 'external_ids:system-id="node 1"' 'external_ids:ovn-bridge-mappings="a:br0,b:br1"' other_config:max-idle=50000
@@ -148,18 +151,101 @@ def test_secrets_are_not_in_what_is_read(saved: Mapping[str, str]) -> None:
         assert "s p," not in json.dumps(switch_from_text(text)), form
 
 
-def test_the_examples_run_as_they_are_printed(made_by_hand: OvsSandbox, saved: Mapping[str, str], tmp_path: Path) -> None:
-    """Those of the filter, on the host itself; what they keep is the switch, and the filter fails with one sentence."""
+class AnyDevice(OvsSandbox):
+    """An Open vSwitch whose system datapath and devices are dummies, so that bridges need no other type and every device is there."""
+
+    def start_vswitchd(self) -> None:
+        self._start("ovs-vswitchd", ["ip", "netns", "exec", self.netns, "ovs-vswitchd", self.database, "--enable-dummy=system"])
+
+
+def example(*what: str) -> list[dict[str, Any]]:
+    """The tasks that the page has under these words."""
+    found = [yaml.safe_load(block.text) for block in blocks(PAGE) if block.words == what]
+    assert len(found) == 1, what
+    tasks: list[dict[str, Any]] = found[0]
+    return tasks
+
+
+def inventory_of(folder: Path) -> Path:
+    """An inventory with one node, which is this host."""
+    inventory = folder / "inventory/hosts.yml"
+    (inventory.parent / "host_vars/node1").mkdir(parents=True)
+    inventory.write_text("all: {hosts: {node1: {}}}")
+    return inventory
+
+
+def play(ovs: OvsSandbox, folder: Path, tasks: Sequence[dict[str, Any]], *flags: str) -> str:
+    """What ansible-playbook prints, at the end how many tasks were ok, and how many changed something."""
+    book = folder / "play.yml"
+    book.write_text(yaml.safe_dump([{"hosts": "node1", "gather_facts": False, "tasks": tasks, "module_defaults": {
+        "sluice.fabric.switch": {"database": ovs.database}}}]))
+    done = ansible_playbook(ovs, "-i", str(folder / "inventory/hosts.yml"), *flags, str(book))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_examples_of_the_filter_run_as_they_are_printed(made_by_hand: OvsSandbox, saved: Mapping[str, str], tmp_path: Path) -> None:
+    """On the host itself; what they keep is the switch, and the filter fails with one sentence."""
     source = (ROOT / "plugins/filter/switch_from_ovsdb.py").read_text()
     tasks = yaml.safe_load(source.partition('EXAMPLES = r"""')[2].partition('"""')[0])
     wrong = {"name": "A wrong one", "ansible.builtin.debug": {"msg": "{{ 'Bridge table' | sluice.fabric.switch_from_ovsdb }}"}, "ignore_errors": True}
-    play, inventory = tmp_path / "play.yml", tmp_path / "inventory/hosts.yml"
-    (inventory.parent / "host_vars/node1").mkdir(parents=True)
-    inventory.write_text("all: {hosts: {node1: {}}}")
-    play.write_text(yaml.safe_dump([{"hosts": "node1", "gather_facts": False, "tasks": [*tasks, wrong], "module_defaults": {
-        "sluice.fabric.switch": {"database": made_by_hand.database}}}]))
-    done = ansible_playbook(made_by_hand, "-i", str(inventory), str(play))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "ok=4    changed=1 " in done.stdout, done.stdout  # The file that keeps it is what changes.
-    assert "sluice.fabric.switch_from_ovsdb: line 1: this is a dump for people to read" in done.stdout + done.stderr
-    assert yaml.safe_load((inventory.parent / "host_vars/node1/ovs.yml").read_text())["ovs_config"] == switch_from_text(saved["dump"])
+    inventory = inventory_of(tmp_path)
+    (tmp_path / "node1.backup").write_text(saved["backup"])
+    printed = play(made_by_hand, tmp_path, [*tasks, *example("filter"), wrong])
+    assert "ok=5    changed=2 " in printed, printed  # The files that keep it are what changes.
+    assert "sluice.fabric.switch_from_ovsdb: line 1: this is a dump for people to read" in printed
+    for kept in (inventory.parent / "host_vars/node1/ovs.yml", tmp_path / "ovs.yml"):
+        assert yaml.safe_load(kept.read_text())["ovs_config"] == switch_from_text(saved["dump"])
+
+
+def test_one_goes_over_step_by_step(tmp_path: Path) -> None:
+    """As the page says: nothing changes but marks, and then what is taken out of the inventory goes."""
+    inventory = inventory_of(tmp_path)
+    kept = inventory.parent / "host_vars/node1/ovs.yml"
+    with AnyDevice() as ovs:
+        ovs.vsctl("add-br", "br-ex", "--", "add-port", "br-ex", "eth1", "tag=5", "--", "add-port", "br-ex", "eth2", "--", "add-br", "br-other")
+        before = contents(ovs)[0]
+        assert "ok=2    changed=1 " in play(ovs, tmp_path, example("step", "keep"))
+        inventory_config = yaml.safe_load(kept.read_text())["ovs_config"]
+        assert inventory_config == before
+        inventory_config["bridges"] = [bridge for bridge in inventory_config["bridges"] if bridge["name"] == "br-ex"]
+        kept.write_text(yaml.safe_dump({"ovs_config": inventory_config}))
+        assert "ok=1    changed=0 " in play(ovs, tmp_path, example("step", "check"), "--check", "--diff")
+        assert "ok=1    changed=1 " in play(ovs, tmp_path, example("step", "adopt"))
+        assert contents(ovs)[0] == before
+        inventory_config["bridges"][0]["ports"] = [port for port in inventory_config["bridges"][0]["ports"] if port["name"] != "eth2"]
+        kept.write_text(yaml.safe_dump({"ovs_config": inventory_config}))
+        assert "ok=1    changed=1 " in play(ovs, tmp_path, example("step", "adopt"))
+        assert ovs.vsctl("list-ports", "br-ex").split() == ["eth1"]
+        assert ovs.vsctl("list-br").split() == ["br-ex", "br-other"]
+
+
+PAIRS = ("bridge", "fake", "port", "bond", "db", "absent", "read")
+
+
+def after_each(ovs: OvsSandbox, folder: Path, moment: str) -> dict[str, Any]:
+    """The switch after the tasks of each example, which go on from one another."""
+    names, tasks = [], []
+    for pair in PAIRS:
+        tasks += [*example(moment, pair), {"sluice.fabric.switch_info": {}}]
+        names += [*[""] * len(example(moment, pair)), pair]
+    folder.mkdir()
+    results = run_tasks(ovs, folder, tasks)
+    assert [result["msg"] for result in results if result.get("failed")] == []
+    return {name: result["gathered"] for name, result in zip(names, results, strict=True) if name}
+
+
+def test_before_and_after_do_the_same(tmp_path: Path) -> None:
+    """The pairs of the page, run with the collection that one comes from and with ours."""
+    if not (PEER_FOLDER / "ansible_collections/openvswitch").is_dir():
+        pytest.skip("openvswitch.openvswitch is not here; tests/bench/switch_ports.py fetches it")
+    with AnyDevice() as theirs, AnyDevice() as ours:
+        before, after = after_each(theirs, tmp_path / "before", "before"), after_each(ours, tmp_path / "after", "after")
+    for pair in PAIRS:
+        assert after[pair] == before[pair], pair
+    assert len({json.dumps(config) for config in after.values()}) == len(PAIRS) - 1, "each but the reading changes something"
+
+
+def test_pairs_are_all_of_the_page() -> None:
+    assert {block.words for block in blocks(PAGE) if block.words[:1] in (("before",), ("after",))} == {
+        (moment, pair) for moment in ("before", "after") for pair in PAIRS}
