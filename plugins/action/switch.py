@@ -15,6 +15,8 @@ from ansible.plugins.connection import ConnectionBase
 GRACE_SECONDS = 60.0
 """For which the node is sought after the time to confirm is over: a rollback may have to wait for ovs-vswitchd."""
 PAUSE_SECONDS = 1.0
+UNDECIDED = ("starting", "armed", "making", "made", "rolling back")
+"""What the node says while the change is not yet confirmed or rolled back."""
 SSH_ARGUMENTS = "-o ConnectTimeout=5 -o ServerAliveInterval=2 -o ServerAliveCountMax=3"
 """No SSH connection over a network that is gone may hang for longer. They come before the user's, as ssh takes the first (ssh_config(5))."""
 
@@ -24,7 +26,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        timeout = self._task.args.get("confirm_timeout")
+        timeout = _seconds(self._task.args.get("confirm_timeout"))
         if timeout is None or self._task.check_mode:
             return dict(self._execute_module(task_vars=task_vars))
         if self._task.async_val:
@@ -32,9 +34,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         # The controller's own name for the change, so that it can ask for it even if the answer to its first call is lost.
         name = uuid.uuid4().hex[:12]
         with self._never_hanging():
-            return self._change(name, task_vars)
+            return self._change(name, timeout, task_vars)
 
-    def _change(self, name: str, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+    def _change(self, name: str, timeout: float, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         # The connection that is there was made without the arguments that keep it from hanging.
         self._reconnect()
         armed: dict[str, Any] = {}
@@ -45,10 +47,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             armed = {"unreachable": True, "msg": str(error)}
         if armed.pop("is_armed", None) is False:
             return armed
-        until = time.monotonic() + float(armed.get("confirm_timeout") or self._task.args["confirm_timeout"]) + GRACE_SECONDS
-        answer = self._confirm(name, until, task_vars)
-        # Without a word from the first call and nothing on the node, the first call's failure is the task's.
-        return armed if answer.pop("stage", None) == "absent" and (armed.get("failed") or armed.get("unreachable")) else answer
+        answer = self._confirm(name, time.monotonic() + timeout + GRACE_SECONDS, task_vars)
+        if answer.pop("stage", None) == "absent" and (armed.get("failed") or armed.get("unreachable")):
+            # The first call was cut off before it had armed anything.
+            return armed
+        return {**answer, "warnings": [*armed.get("warnings", ()), *answer.get("warnings", ())]}
 
     def _confirm(self, name: str, until: float, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Call the node over new connections until it is decided; raises AnsibleConnectionFailure if it stays out of reach."""
@@ -57,19 +60,21 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             try:
                 self._reconnect()
                 answer = dict(self._execute_module(module_args={"_confirm": {"name": name, "is_made": is_made}}, task_vars=task_vars))
-                # A module that was cut off in the middle gives a result without a stage.
-                if "stage" in answer and answer["stage"] != "made":
-                    return answer
-                # Reached; but the connection may be older than the change. The next one is not.
-                is_made = is_made or "stage" in answer
-                trouble = "" if "stage" in answer else str(answer.get("msg"))
             except AnsibleError as error:
-                trouble = str(error)
+                answer = {"msg": str(error)}
+            stage = answer.get("stage")
+            if stage and (stage not in UNDECIDED or time.monotonic() > until):
+                return answer
+            # Reached; but that connection may be older than the change. The next one is not.
+            is_made = is_made or stage == "made"
+            if stage:
+                continue
+            # Not reached, or a module that was cut off in the middle.
             if time.monotonic() > until:
-                raise AnsibleConnectionFailure(f"the node could not be reached after the change, nor when it should have been rolled back: {trouble}")
-            if trouble:
-                self._display.vv(f"not reached over a new connection, trying again: {trouble}", host=self._play_context.remote_addr)
-                time.sleep(PAUSE_SECONDS)
+                raise AnsibleConnectionFailure(
+                    f"the node could not be reached after the change, nor when it should have been rolled back: {answer.get('msg')}")
+            self._display.vv(f"not reached over a new connection, trying again: {answer.get('msg')}", host=self._play_context.remote_addr)
+            time.sleep(PAUSE_SECONDS)
 
     def _reconnect(self) -> None:
         """Make the next call open a connection."""
@@ -93,3 +98,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             self._reconnect()
             for name, value in before.items():
                 self._connection.set_option(name, value)
+
+
+def _seconds(option: Any) -> float | None:
+    """The option as a number; None if it is not set, or is none, which the module says better."""
+    try:
+        return None if option is None else float(option)
+    except (TypeError, ValueError):
+        return None

@@ -188,7 +188,7 @@ class ConfirmSite:
         return ["ip", "netns", "exec", self.controller, "ssh", "-F", "none", "-i", str(self.folder / "user_key"),
                 "-o", f"UserKnownHostsFile={self.folder}/known_hosts", f"root@{NODE}", command]
 
-    def start_playbook(self, tasks: list[dict[str, Any]], *arguments: str) -> subprocess.Popen[str]:
+    def _start_playbook(self, tasks: list[dict[str, Any]], *arguments: str) -> subprocess.Popen[str]:
         folder = self.folder / uuid.uuid4().hex[:8]
         folder.mkdir()
         play = folder / "play.yml"
@@ -205,25 +205,31 @@ class ConfirmSite:
             ["ip", "netns", "exec", self.controller, str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(inventory), str(play), *arguments],
             cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
-    def task(self, config: dict[str, Any], **options: Any) -> list[dict[str, Any]]:
-        options = {"confirm_timeout": 8, **options}
-        return [{"sluice.fabric.switch": {"database": self.ovs.database, "config": config, **options}, "register": "done", "ignore_errors": True,
-                 "ignore_unreachable": True},
-                {"ansible.builtin.copy": {"content": "{{ done | to_json }}", "dest": str(self.folder / "done.json")}, "delegate_to": "localhost",
-                 "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}, "check_mode": False}]
+    def start(self, *runs: dict[str, Any], flags: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        """A playbook with a task for each set of options of the module."""
+        tasks: list[dict[str, Any]] = [
+            {"sluice.fabric.switch": {"database": self.ovs.database, "confirm_timeout": 8, **options}, "register": f"done{number}",
+             "ignore_errors": True, "ignore_unreachable": True}
+            for number, options in enumerate(runs)]
+        tasks.append({
+            "ansible.builtin.copy": {"content": "{{ [%s] | to_json }}" % ", ".join(f"done{number}" for number in range(len(runs))),
+                                     "dest": str(self.folder / "done.json")},
+            "delegate_to": "localhost", "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}, "check_mode": False})
+        return self._start_playbook(tasks, *flags)
 
-    def finish(self, playbook: subprocess.Popen[str]) -> dict[str, Any]:
-        """The module's result."""
+    def finish(self, playbook: subprocess.Popen[str]) -> list[dict[str, Any]]:
+        """The modules' results, each with all that Ansible has printed."""
         output, _nothing = playbook.communicate(timeout=PLAYBOOK_SECONDS)
         file = self.folder / "done.json"
         assert file.exists(), output
-        result: dict[str, Any] = json.loads(file.read_text())
+        results = json.loads(file.read_text())
         file.unlink()
-        return {**result, "output": output}
+        return [{"failed": False, **result, "output": output} for result in results]
 
-    def change(self, config: dict[str, Any], *arguments: str, **options: Any) -> dict[str, Any]:
-        """The result of the task, run to its end."""
-        return self.finish(self.start_playbook(self.task(config, **options), *arguments))
+    def change(self, *flags: str, **options: Any) -> dict[str, Any]:
+        """The result of one task, run to its end."""
+        (result,) = self.finish(self.start(options, flags=flags))
+        return result
 
 
 class Kernel(threading.Thread):

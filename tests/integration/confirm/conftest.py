@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confirm_site import ConfirmSite
+from confirm.confirm_site import ConfirmSite
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-from confirm_site import BRIDGE, MAC, UPLINK, ConfirmSite, wait_for
+from confirm.confirm_site import BRIDGE, MAC, UPLINK, ConfirmSite, wait_for
 
 MOVE = {UPLINK: BRIDGE}
 KERNELS_OWN = ("fe80:", "ff00:")
@@ -27,7 +27,7 @@ WRONG = {
 
 def addresses(network: Any, device: str) -> list[dict[str, Any]]:
     """Of a device, less those that the kernel makes, and less what names the device."""
-    found = next((entries for name, _state, _flags, _mac, entries in network[0] if name == device), [])
+    found: list[dict[str, Any]] = next((entries for name, _state, _flags, _mac, entries in network[0] if name == device), [])
     return [{key: value for key, value in entry.items() if key not in ("label", "nodad")} for entry in found if entry["scope"] != "link"]
 
 
@@ -39,11 +39,11 @@ def test_the_right_way_is_confirmed_and_the_node_answers_over_the_bridge(site: C
     before = site.network()
     session = subprocess.Popen(site.ssh("cat"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
     assert session.stdin and session.stdout
-    predicted = site.change(uplink(), "--check", "--diff", move_addresses=MOVE)
+    predicted = site.change("--check", "--diff", config=uplink(), move_addresses=MOVE)
     assert (site.pending(), site.network()) == ([], before), "check mode has armed, or changed something"
 
-    result = site.change(uplink(), "--diff", move_addresses=MOVE)
-    assert (result["changed"], result.get("failed", False), result.get("confirmed")) == (True, False, True), result["output"]
+    result = site.change("--diff", config=uplink(), move_addresses=MOVE)
+    assert (result["changed"], result["failed"], result.get("confirmed")) == (True, False, True), result["output"]
     assert [line.split(" valid_lft")[0].split(" expires")[0] for line in predicted["plan"]] == \
         [line.split(" valid_lft")[0].split(" expires")[0] for line in result["plan"]]
     assert "ip addr replace 192.0.2.10/24" in result["output"]
@@ -54,34 +54,34 @@ def test_the_right_way_is_confirmed_and_the_node_answers_over_the_bridge(site: C
     assert session.stdout.readline() == "the same session\n"
     session.kill()
 
-    again = site.change(uplink(), move_addresses=MOVE)
+    again = site.change(config=uplink(), move_addresses=MOVE)
     assert (again["changed"], again["plan"]) == (False, [])
     assert [status["stage"] for status in site.pending()] == ["confirmed"], "a run that changes nothing has armed"
 
     # The bridge with the node's address goes: with it the addresses and routes, which no change of the database brings back.
     site.settle()
     before_removal = site.state()
-    removal = site.start_playbook(site.task({"bridges": []}, state="overridden"))
+    removal = site.start({"config": {"bridges": []}, "state": "overridden"})
     wait_for(lambda: site.stage() == "made", 30)
     assert not site.answers()
-    result = site.finish(removal)
+    (result,) = site.finish(removal)
     assert "so it was rolled back" in result["msg"]
     site.settle()
     assert site.state() == before_removal
 
 
 def test_wrong_ways_are_rolled_back(site: ConfirmSite) -> None:
-    site.ip("link add eth1 type dummy", "link set eth1 up")
+    site.ip("link add eth1 type veth peer name eth1-end", "link set eth1 up", "link set eth1-end up")
     # The other end lets only the node's MAC in, as clouds and campus switches do.
     site.on_controller("nft", f"add table netdev port; add chain netdev port in {{ type filter hook ingress device wire priority 0; policy accept; }}; "
                               f"add rule netdev port in ether saddr != {MAC} drop")
     site.settle()
     before = site.state()
     for name, options in WRONG.items():
-        run = site.start_playbook(site.task(options["config"], **{key: value for key, value in options.items() if key != "config"}))
+        run = site.start(options)
         wait_for(lambda: site.stage() == "made", 30)
         assert not site.answers(), name
-        result = site.finish(run)
+        (result,) = site.finish(run)
         assert result["failed"] and not result["changed"] and result["confirmed"] is False, name
         assert "the node could not be reached over a new connection" in result["msg"], name
         assert "so it was rolled back" in result["msg"], name
@@ -92,7 +92,7 @@ def test_wrong_ways_are_rolled_back(site: ConfirmSite) -> None:
 
 def test_what_open_vswitch_cannot_do_is_rolled_back_at_once(site: ConfirmSite) -> None:
     before = site.state()
-    result = site.change(uplink({"name": UPLINK}, {"name": "eth9"}), move_addresses=MOVE, confirm_timeout=120)
+    result = site.change(config=uplink({"name": UPLINK}, {"name": "eth9"}), move_addresses=MOVE, confirm_timeout=120)
     assert result["failed"]
     assert "could not open network device eth9 (No such device)" in result["msg"]
     assert "so it was rolled back" in result["msg"]
@@ -108,7 +108,7 @@ def test_what_is_wrong_is_refused_before_anything_is_armed(site: ConfirmSite) ->
         ({"confirm_timeout": 0}, "confirm_timeout: is 0"),
         ({"database": "tcp:127.0.0.1:6640"}, "confirm_timeout: works on the node itself"),
     ]
-    for options, message in refused:
-        result = site.change(uplink(), **options)
+    results = site.finish(site.start(*({"config": uplink(), **options} for options, _message in refused)))
+    for result, (_options, message) in zip(results, refused):
         assert result["failed"] and message in result["msg"], result["output"]
     assert (site.pending(), site.state()) == ([], before)

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, NamedTuple, Optional
 
@@ -27,6 +28,10 @@ ROLLED_BACK = "rolled back"
 GIVEN_UP = "given up"
 """The rollback has failed for too long."""
 FINAL = (CONFIRMED, ROLLED_BACK, GIVEN_UP)
+
+
+RESTART_SECONDS = 3.0
+"""Within which systemd starts a guardian again that was killed."""
 
 
 class Status(NamedTuple):
@@ -106,6 +111,15 @@ class Pending:
             return True
         finally:
             os.close(lock)
+        return False
+
+    def is_abandoned(self) -> bool:
+        """Whether its guardian is dead, and not started again by systemd."""
+        until = time.monotonic() + RESTART_SECONDS
+        while not self.is_guarded():
+            if time.monotonic() > until:
+                return True
+            time.sleep(0.1)
         return False
 
 

@@ -21,6 +21,8 @@ from .pending import Pending, everything
 
 START_SECONDS = 15.0
 """How long the guardian may take to start on a busy node."""
+ANSWER_SECONDS = 20.0
+"""After which the controller is told how far it is, and asks again."""
 _NOTHING = Result(Outcome(False, {}, {}, ()))
 ABSENT = "absent"
 """Nothing of the change is on the node."""
@@ -47,7 +49,7 @@ class Answer(NamedTuple):
 
     def shown(self, diff: bool) -> Dict[str, Any]:
         """As the module returns it."""
-        if self.stage == pending.MADE:
+        if self.stage not in (*pending.FINAL, ABSENT, pending.ROLLING_BACK):
             return {"stage": self.stage}
         if self.stage == pending.CONFIRMED and self.result:
             return {"stage": self.stage, "confirmed": True, **self.result.shown(diff)}
@@ -55,6 +57,8 @@ class Answer(NamedTuple):
             message = f"{self.reason}; so it was rolled back: the switch, and the addresses and routes that it moved, are as before"
         elif self.stage == ABSENT:
             message = "nothing of the change is on the node: it was not begun, or the node was restarted"
+        elif self.stage == pending.ROLLING_BACK:
+            message = f"{self.reason}; so it is rolled back, which the node goes on to try: {self.trouble}"
         else:
             message = f"{self.reason}; and it could not be rolled back: {self.trouble}"
         plan = self.result.shown(False)["plan"] if self.result else []
@@ -92,7 +96,7 @@ def arm(request: Request, name: str, root: Path = pending.ROOT) -> Armed:
 
 
 def confirm(name: str, is_made: bool, root: Path = pending.ROOT) -> Answer:
-    """How far the change is, once it is made or has failed; the first call with ``is_made`` that finds it made confirms it.
+    """How far the change is, once it is made or has failed or this has taken long; the first call with ``is_made`` that finds it made confirms it.
 
     ``is_made`` says that the controller knew it when it opened the connection over which this is called: only such a connection proves that
     the node can be reached after the change.
@@ -101,15 +105,15 @@ def confirm(name: str, is_made: bool, root: Path = pending.ROOT) -> Answer:
     status = change.status()
     if is_made and status and status.stage == pending.MADE:
         change.write("confirm", {"by": os.getpid()})
+    until = time.monotonic() + ANSWER_SECONDS
     waiting = [pending.STARTING, pending.ARMED, pending.MAKING, pending.ROLLING_BACK, *([pending.MADE] if is_made else ())]
-    while status and status.stage in waiting and change.is_guarded():
+    while status and status.stage in waiting and time.monotonic() < until:
+        if change.is_abandoned():
+            return Answer(pending.GIVEN_UP, "the process that guards the change was killed", "the change may be there in whole or in part")
         time.sleep(POLL_SECONDS)
         status = change.status()
     if not status:
         return Answer(ABSENT)
-    if status.stage not in (pending.MADE, *pending.FINAL):
-        return Answer(pending.GIVEN_UP, "the process that guards the change was killed",
-                      "the change may be there in whole or in part")
     return Answer(status.stage, status.reason, status.trouble, result_of(change.read("made")))
 
 
@@ -128,11 +132,11 @@ def _alone(root: Path) -> Iterator[None]:
 def _sweep(root: Path, database: str) -> Iterator[str]:
     """Remove what dead guardians left; raises SluiceError if one lives that may still roll this database back."""
     for other in everything(root):
-        status, guarded = other.status(), other.is_guarded()
+        status = other.status()
         if status and status.stage in pending.FINAL:
-            if not guarded:
+            if not other.is_guarded():
                 other.remove()
-        elif not guarded:
+        elif other.is_abandoned():
             if status and status.stage not in (pending.STARTING, pending.ARMED):
                 yield "an earlier change was neither confirmed nor rolled back, because the node was restarted or its guardian was killed; it stays as it is"
             other.remove()
