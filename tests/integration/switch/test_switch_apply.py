@@ -64,6 +64,22 @@ def test_gathered_is_everything_and_changes_nothing(ovs: OvsSandbox) -> None:
         assert run(ovs, found, state).commands == ()
 
 
+def test_what_others_did_wrong_is_theirs(ovs: OvsSandbox) -> None:
+    """What is there already is no reason to refuse a config that says the same; anywhere else it is."""
+    ovs.vsctl("add-br", "theirs", "--", "set", "Bridge", "theirs", "datapath_type=dummy", "other_config:stp-hello-time=50", "--",
+              "add-port", "theirs", "t", "--", "set", "Interface", "t", "type=geneve", "options:remote_ip=192.0.2.1", "options:foo=1", "ofport_request=7", "--",
+              "add-port", "theirs", "u", "--", "set", "Interface", "u", "type=internal", "mac=nonsense", "ofport_request=7", "--",
+              "--id=@c", "create", "Controller", "target=nowhere", "--", "set", "Bridge", "theirs", "controller=@c", "--",
+              "--id=@1", "create", "Flow_Table", "name=a_name_of_more_than_31_characters_", "--", "set", "Bridge", "theirs", "flow_tables:1=@1")
+    found, _ = contents(ovs)
+    for state in ("merged", "replaced", "overridden"):
+        assert run(ovs, found, state, check=True).commands == ()
+    with OvsSandbox() as other, pytest.raises(InputError, match="6 problems") as caught:
+        run(other, found, check=True)
+    assert {problem.path.rpartition(".")[2] for problem in caught.value.problems} == {
+        "1", "target", "stp-hello-time", "foo", "mac", "ofport_request"}
+
+
 def test_gathered_makes_the_same_switch_elsewhere(ovs: OvsSandbox) -> None:
     run(ovs, EVERYTHING)
     with OvsSandbox() as other:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sluice.errors import InputError
+from sluice.ovs.switch.apply import rendered
 from sluice.ovs.switch.config import Wanted, parse
 
 COMPILED = sorted((Path(__file__).parents[1] / "compile" / "cases").glob("*/expected/*/switch.json"))
@@ -100,7 +101,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 def test_wrong_config_is_refused_at_its_place(case: str) -> None:
     config, path = WRONG[case]
     with pytest.raises(InputError) as caught:
-        parse(config)
+        rendered(config, "sluice")
     assert [problem.path for problem in caught.value.problems] == [path]
 
 
@@ -123,7 +124,8 @@ def test_right_config_is_typed() -> None:
             "name": "br0", "protocols": ["OpenFlow15", "OpenFlow13"], "flow_tables": {10: "b", "2": "a"}, "other_config": {"x": True},
             "ports": [{"name": "long-port-name-of-a-bond", "tag": None, "trunks": [9, 3], "interfaces": [
                 {"name": "patch-with-a-very-long-name", "type": "patch", "options": {"peer": "other"}}]}]}]}
-    root, warnings = parse(config)
+    root, warnings, doubts = parse(config)
+    assert not doubts
     assert root.values == {"external_ids": {"gone": None, "n": "5"}} and not warnings
     bridge = root.of("bridges")["br0"]
     assert bridge.values == {"protocols": ("OpenFlow13", "OpenFlow15"), "other_config": {"x": "true"}}

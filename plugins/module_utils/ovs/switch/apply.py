@@ -47,8 +47,8 @@ def intent_of(config: Mapping[str, Any], state: str, owner: str, adopt: bool = F
     """What a run wants, and warnings about it; raises InputError with all that is wrong in itself."""
     if not owner:
         raise InputError([Problem("", "", "owner", "is empty", "a name")])
-    wanted, warnings = parse(config, complete=state == "overridden")
-    return Intent(wanted, state, owner, adopt), warnings
+    wanted, warnings, doubts = parse(config, complete=state == "overridden")
+    return Intent(wanted, state, owner, adopt, doubts), warnings
 
 
 def rendered(config: Mapping[str, Any], owner: str) -> Outcome:

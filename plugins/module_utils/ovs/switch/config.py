@@ -41,7 +41,9 @@ class Parsed(NamedTuple):
     """A config that is right in itself."""
 
     root: Wanted
-    warnings: Tuple[str, ...]
+    warnings: Tuple[str, ...] = ()
+    doubts: Tuple[Problem, ...] = ()
+    """What is wrong, but for a switch that has it so already: Open vSwitch takes more than it makes sense of, and others write it."""
 
 
 def parse(config: Mapping[str, Any], complete: bool = False) -> Parsed:
@@ -55,8 +57,8 @@ def parse(config: Mapping[str, Any], complete: bool = False) -> Parsed:
     root = reader.record("Open_vSwitch", SINGLE, config, "")
     reader.check_names(root)
     if reader.problems:
-        raise InputError(reader.problems)
-    return Parsed(root, tuple(reader.warnings))
+        raise InputError([*reader.problems, *reader.doubts])
+    return Parsed(root, tuple(reader.warnings), tuple(reader.doubts))
 
 
 class _Reader:
@@ -64,10 +66,14 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: List[Problem] = []
+        self.doubts: List[Problem] = []
         self.warnings: List[str] = []
 
     def problem(self, path: str, message: str, expected: str = "") -> None:
         self.problems.append(Problem("", "", path, message, expected))
+
+    def doubt(self, path: str, message: str, expected: str) -> None:
+        self.doubts.append(Problem("", "", path, message, expected))
 
     def record(self, table: str, key: Any, given: Mapping[str, Any], path: str, by: str = "") -> Wanted:
         columns, children = TABLES[table].columns, TABLES[table].children
@@ -154,12 +160,12 @@ class _Reader:
             self.problem(at, f"is {_kind(name)}", f"a {child.by} (a string that is not empty)")
         elif child.by == "target":
             if not TARGET.fullmatch(name):
-                self.problem(at, f"is {name!r}", "a connection method like tcp:192.0.2.1:6653, ssl:[2001:db8::1]:6653 or ptcp:6640:127.0.0.1")
+                self.doubt(at, f"is {name!r}", "a connection method like tcp:192.0.2.1:6653, ssl:[2001:db8::1]:6653 or ptcp:6640:127.0.0.1")
         elif self.is_device(child, given):
             if len(name.encode()) > DEVICE_NAME_MAX:
-                self.problem(at, f"{name!r} has {len(name.encode())} bytes", f"at most {DEVICE_NAME_MAX}, as it names a network device")
+                self.doubt(at, f"{name!r} has {len(name.encode())} bytes", f"at most {DEVICE_NAME_MAX}, as it names a network device")
             elif not DEVICE_NAME.fullmatch(name):
-                self.problem(at, f"{name!r} is not a device name", "no spaces, slashes or colons")
+                self.doubt(at, f"{name!r} is not a device name", "no spaces, slashes or colons")
         return name if isinstance(name, str) else ""
 
     @staticmethod
@@ -196,8 +202,9 @@ class _Reader:
             return self.expect(right, given, at, f"a whole number{limits}", value) or 0
         if column.choices:
             return self.expect(given in column.choices, given, at, f"one of {', '.join(column.choices)}", given) or ""
-        right = isinstance(given, str) and (column.pattern is None or bool(column.pattern.fullmatch(given)))
-        return self.expect(right, given, at, column.expected or "a string", given) or ""
+        if isinstance(given, str) and column.pattern is not None and not column.pattern.fullmatch(given):
+            self.doubt(at, f"is {_kind(given)}", column.expected)
+        return self.expect(isinstance(given, str), given, at, column.expected or "a string", given) or ""
 
     def expect(self, right: bool, given: Any, at: str, expected: str, value: Any) -> Any:
         if not right:
@@ -234,7 +241,7 @@ class _Reader:
         if column.atom is str and values[column.name]:
             of_type = values.get("type") or ""
             for key, message, expected in key_problems(table, column.name, of_type, values[column.name]):
-                self.problem(f"{at}.{key}", message, expected)
+                self.doubt(f"{at}.{key}", message, expected)
             self.warnings += [f"{at}: {warning}" for warning in key_warnings(table, column.name, of_type, values[column.name])]
 
     def check_names(self, root: Wanted) -> None:
@@ -246,7 +253,7 @@ class _Reader:
         for bridge in root.of("bridges").values():
             self.unique(bridges, bridge.key, bridge.path)
             self.check_tables(bridge)
-            numbers: Dict[str, str] = {}
+            numbers: Dict[int, str] = {}
             for port in bridge.of("ports").values():
                 self.unique(ports, port.key, port.path)
                 if port.key in local and port.key != bridge.key:
@@ -254,30 +261,36 @@ class _Reader:
                 for interface in interfaces_of(port).values():
                     self.unique(interfaces, interface.key, interface.path)
                     if interface.values.get("ofport_request") is not None:
-                        self.unique(numbers, str(interface.values["ofport_request"]), interface.path, "ofport_request")
+                        self.check_number(numbers, interface)
                     if port.key == bridge.key:
                         self.check_local(port, interface)
 
-    def unique(self, seen: Dict[str, str], name: str, path: str, key: str = "name") -> None:
+    def unique(self, seen: Dict[str, str], name: str, path: str) -> None:
         if name and name in seen:
-            self.problem(f"{path}.{key}", f"{name!r} is already that of {seen[name]}", f"a {key} of its own")
+            self.problem(f"{path}.name", f"{name!r} is already that of {seen[name]}", "a name of its own")
         seen.setdefault(name, path)
+
+    def check_number(self, seen: Dict[int, str], interface: Wanted) -> None:
+        number = interface.values["ofport_request"]
+        if number in seen:
+            self.doubt(f"{interface.path}.ofport_request", f"{number} is already that of {seen[number]}", "an ofport_request of its own")
+        seen.setdefault(number, interface.path)
 
     def check_tables(self, bridge: Wanted) -> None:
         seen: Dict[str, str] = {}
         for table in bridge.of("flow_tables").values():
             name = table.values.get("name")
             if name and name in seen:
-                self.problem(table.path, f"is {name!r}, as another table is", "a name of its own for each table")
+                self.doubt(table.path, f"is {name!r}, as another table is", "a name of its own for each table")
             elif name:
                 seen[name] = table.path
 
     def check_local(self, port: Wanted, interface: Wanted) -> None:
         """The port of a bridge's own name is its local port: one interface, of type internal (ovs-vswitchd.conf.db(5), Bridge name)."""
         if interface.key != port.key:
-            self.problem(f"{interface.path}.name", f"{interface.key!r} is in the bridge's local port", f"only {port.key!r} there")
+            self.doubt(f"{interface.path}.name", f"{interface.key!r} is in the bridge's local port", f"only {port.key!r} there")
         if interface.values.get("type", "internal") != "internal":
-            self.problem(f"{interface.path}.type", f"is {_kind(interface.values['type'])}", "internal: it is the bridge's local port")
+            self.doubt(f"{interface.path}.type", f"is {_kind(interface.values['type'])}", "internal: it is the bridge's local port")
 
 
 def interfaces_of(port: Wanted) -> Mapping[Any, Wanted]:

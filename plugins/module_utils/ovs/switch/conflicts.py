@@ -16,6 +16,9 @@ from .target import Intent
 def conflicts(intent: Intent, have: Switch, goal: Switch) -> Iterator[Problem]:
     """All reasons to refuse."""
     yield from _not_ours(intent, have, goal)
+    if intent.doubts:
+        held = set(_held("Open_vSwitch", intent.wanted, have.root))
+        yield from (problem for problem in intent.doubts if problem.path not in held)
     if intent.everything and intent.adopt:
         yield Problem("", "", "adopt", "is set, but config names nothing", "a config that names what is to become the owner's")
     if intent.state != "deleted":
@@ -25,6 +28,24 @@ def conflicts(intent: Intent, have: Switch, goal: Switch) -> Iterator[Problem]:
         yield from _incomplete("Open_vSwitch", intent.wanted, goal.root)
         yield from _unknown_ports(intent.wanted, goal)
         yield from _unknown_secrets(intent.wanted, goal)
+
+
+def _held(table: str, wanted: Wanted, have: Record) -> Iterator[str]:
+    """The paths of what is wanted and there already."""
+    for name, given in wanted.values.items():
+        there = have.values[name]
+        if given == there:
+            yield f"{wanted.path}.{name}"
+            if name == TABLES[table].shorthand:
+                yield wanted.path
+        if isinstance(given, dict) and isinstance(there, dict):
+            prefix = f"{wanted.path}.{name}" if wanted.path else name
+            yield from (f"{prefix}.{key}" for key, value in given.items() if there.get(key) == value)
+    for child in TABLES[table].children:
+        for key, item in wanted.of(child.key).items():
+            if key in have.of(child.key):
+                yield f"{item.path}.{child.by}"
+                yield from _held(child.table, item, have.of(child.key)[key])
 
 
 def _not_ours(intent: Intent, have: Switch, goal: Switch) -> Iterator[Problem]:

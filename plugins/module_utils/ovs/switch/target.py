@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import AbstractSet, Any, Dict, Mapping, NamedTuple, Optional, Set, Tuple
 
+from ...errors import Problem
 from .config import Wanted, interfaces_of
 from .record import KEYS_PREFIX, OWNER_KEY, Record, Row, Switch, child_row, has_owner, kept_keys, kept_keys_text, owner_of
 from .schema import COLUMNS, TABLES, Child, Column
@@ -25,6 +26,8 @@ class Intent(NamedTuple):
     owner: str
     adopt: bool = False
     """What is named and has no owner becomes the owner's."""
+    doubts: Tuple[Problem, ...] = ()
+    """What is wrong with it, but for a switch that has it so already."""
 
     @property
     def everything(self) -> bool:
