@@ -141,10 +141,10 @@ class TlsStream:
             self._stream.sendall(self._outgoing.read())
 
     def _explain_refusal(self, error: OSError) -> None:
-        reason = getattr(error, "reason", None) or ""
-        if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
+        said = _said(error)
+        if "alert" in said and ("certificate" in said or "unknown ca" in said):
             raise SluiceError(
-                f"ovsdb-server at {self._remote} refused the client's certificate ({_said(error)}): "
+                f"ovsdb-server at {self._remote} refused the client's certificate ({said}): "
                 "it has to be signed by the CA that the server was given") from None
 
 
@@ -162,4 +162,5 @@ def _no_passphrase() -> str:
 
 def _said(error: OSError) -> str:
     """The error in OpenSSL's words, without where in its source it arose."""
-    return str(getattr(error, "reason", None) or error.strerror or error).lower().replace("_", " ")
+    said = error.reason if isinstance(error, ssl.SSLError) and error.reason else error.strerror
+    return str(said or error).lower().replace("_", " ")
