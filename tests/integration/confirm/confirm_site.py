@@ -211,9 +211,9 @@ class ConfirmSite:
             {"sluice.fabric.switch": {"database": self.ovs.database, "confirm_timeout": 8, **options}, "register": f"done{number}",
              "ignore_errors": True, "ignore_unreachable": True}
             for number, options in enumerate(runs)]
+        results = ", ".join(f"done{number}" for number in range(len(runs)))
         tasks.append({
-            "ansible.builtin.copy": {"content": "{{ [%s] | to_json }}" % ", ".join(f"done{number}" for number in range(len(runs))),
-                                     "dest": str(self.folder / "done.json")},
+            "ansible.builtin.copy": {"content": f"{{{{ [{results}] | to_json }}}}", "dest": str(self.folder / "done.json")},
             "delegate_to": "localhost", "vars": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}, "check_mode": False})
         return self._start_playbook(tasks, *flags)
 

@@ -31,7 +31,7 @@ def node(ovs: OvsSandbox, tmp_path: Path) -> Iterator[ConfirmNode]:
 
 
 def test_a_change_is_confirmed_by_a_call_that_knows_it_is_made(node: ConfirmNode) -> None:
-    assert node.arm("one", ports("new")) == {"is_armed": True, "warnings": []}
+    assert node.arm("one", ports("new"), confirm_timeout=60) == {"is_armed": True, "warnings": []}
     assert node.confirm("one", is_made=False) == {"stage": "made"}
     assert node.stage("one") == "made", "a connection that may be older than the change has confirmed it"
     answer = node.confirm("one", is_made=True)
@@ -69,7 +69,7 @@ def test_only_one_change_waits_and_what_the_dead_leave_blocks_nobody(node: Confi
         os.kill(pid, signal.SIGKILL)
     answer = node.confirm("one", is_made=True)
     assert answer["failed"] and "killed" in answer["msg"]
-    armed = node.arm("two", ports("second"))
+    armed = node.arm("two", ports("second"), confirm_timeout=60)
     assert armed["is_armed"] and "neither confirmed nor rolled back" in armed["warnings"][0]
     assert node.confirm("two", is_made=False)["stage"] == "made"
     assert node.confirm("two", is_made=True)["confirmed"]
