@@ -137,8 +137,9 @@ class TlsStream:
             raise
 
     def _flush(self) -> None:
-        if self._outgoing.pending:
-            self._stream.sendall(self._outgoing.read())
+        data = self._outgoing.read()
+        if data:
+            self._stream.sendall(data)
 
     def _explain_refusal(self, error: OSError) -> None:
         said = _said(error)
