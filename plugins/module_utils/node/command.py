@@ -15,6 +15,7 @@ usage: sluice COMMAND
 Commands on a node:
   agent                                 answer rejected packets and write the audit log, for ever
   restore                               put back this node's host settings, flows and pods' flows
+  smartnic                              give this node's NICs the VFs, mode and offload that they are to have
   run-pod POD                           become the process that runs the pod's container
   clear-pod POD                         remove what is left of the pod's container and of its attachment
   standin NAME [TCP/PORT | UDP/PORT]... answer on these ports in place of an image that cannot be pulled
@@ -48,6 +49,9 @@ def _command(arguments: Sequence[str]) -> int:
     elif (command, count) == ("restore", 0):
         from .restore import restore
         restore()
+    elif (command, count) == ("smartnic", 0):
+        from .smartnic.converge import at_boot
+        print("\n".join(at_boot().actions) or "every NIC is as it is to be")
     elif (command, count) == ("run-pod", 1):
         from .pod_command import run_pod
         run_pod(arguments[1])
