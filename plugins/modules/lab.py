@@ -1,6 +1,6 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: Apache-2.0
-"""Ansible module: make or remove a lab of system containers on this host."""
+"""Ansible module: make or remove a lab of system containers and virtual machines on this host."""
 from __future__ import annotations
 
 DOCUMENTATION = r"""
@@ -9,8 +9,9 @@ module: lab
 short_description: Make a lab of Debian machines on one host, or remove it
 version_added: 0.1.0
 description:
-  - Makes machines (nodes) as systemd system containers with C(systemd-nspawn), all from one Debian root file system that
-    is built once with C(mmdebstrap) and cached, with one overlay a node.
+  - Makes machines (nodes), as systemd system containers with C(systemd-nspawn) or as virtual machines with QEMU, all of a kind from one
+    Debian root file system that is built once with C(mmdebstrap) and cached, with one overlay a node.
+  - Virtual machines use KVM where a guest gets through with it, else QEMU's own translation.
   - Each node has its own systemd, sshd and apt, and two network interfaces, C(eth0) on a management network and C(eth1) on
     an underlay with the default route. Behind the underlay an I(outside) answers on TCP and UDP port 7777 with the
     address that it sees its client by.
@@ -21,6 +22,7 @@ author: Sluice contributors (@sluice)
 requirements:
   - root on the host
   - mmdebstrap, systemd-nspawn, iproute2, ethtool, apt-ftparchive, debian-archive-keyring, ssh and nc on the host
+  - for virtual machines also qemu-system-x86_64, qemu-img and mke2fs, and an x86 host
 options:
   name:
     description: The lab's name, 1 to 16 lower-case letters and digits.
@@ -42,6 +44,13 @@ options:
         description: The host name.
         type: str
         required: true
+      machine:
+        description:
+          - V(container) is a system container, which shares the host's kernel. It boots in seconds.
+          - V(vm) is a virtual machine, with the kernel that its release has for clouds. Without KVM it boots in about a minute of one core.
+        type: str
+        choices: [container, vm]
+        default: container
       management:
         description: One or two addresses (one a family) on the management network. SSH goes to the first.
         type: list
@@ -118,7 +127,7 @@ options:
   wait:
     description: How many seconds to wait until all nodes have booted and answer by SSH; 0 not to wait.
     type: int
-    default: 120
+    default: 300
 extends_documentation_fragment:
   - sluice.fabric.attributes
 attributes:
@@ -179,6 +188,7 @@ ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "nodes": {"type": "list", "elements": "dict", "options": {
         "name": {"type": "str", "required": True},
+        "machine": {"type": "str", "choices": ["container", "vm"], "default": "container"},
         "management": {"type": "list", "elements": "str", "required": True},
         "underlay": {"type": "list", "elements": "str", "required": True},
     }},
@@ -193,7 +203,7 @@ ARGUMENTS: dict[str, Any] = {
     "cache": {"type": "path"},
     "purge_cache": {"type": "bool", "default": False},
     "progress": {"type": "path"},
-    "wait": {"type": "int", "default": 120},
+    "wait": {"type": "int", "default": 300},
 }
 
 

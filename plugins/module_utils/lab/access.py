@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Callable, Mapping
 
@@ -20,6 +21,11 @@ from .spec import Lab, Node
 
 # What `systemctl is-system-running` says when the boot is over; degraded: some unit failed, which need not concern us.
 _BOOTED = ("running", "degraded")
+
+# How often to tell of nodes that are not there yet.
+_PROGRESS_SECONDS = 10
+# What colours a console (ECMA-48 section 5.4).
+_ESCAPE = re.compile("\x1b\\[[0-?]*[ -/]*[@-~]")
 
 
 def make_key(path: Path, comment: str) -> str:
@@ -92,7 +98,7 @@ Host *
 """
 
 
-def wait_for_nodes(lab: Lab, timeout: float, powered: Callable[[str], bool]) -> None:
+def wait_for_nodes(lab: Lab, timeout: float, powered: Callable[[str], bool], progress: Callable[[str], None]) -> None:
     """Wait until every node has booted and answers by SSH. ``powered`` says whether a node is running at all.
 
     Raises SluiceError naming the nodes that did not boot within ``timeout`` seconds, or went off."""
@@ -100,11 +106,27 @@ def wait_for_nodes(lab: Lab, timeout: float, powered: Callable[[str], bool]) -> 
         return
     deadline = time.monotonic() + timeout
     with ThreadPoolExecutor(len(lab.nodes)) as pool:
-        states = {node.name: pool.submit(_wait, lab, node, deadline, powered) for node in lab.nodes}
-    failures = [f"node {node} did not boot within {timeout:.0f} s: {state.result()}; its console is in {lab.home}/nodes/{node}/console.log"
-                for node, state in sorted(states.items()) if state.result() not in _BOOTED]
+        states = {pool.submit(_wait, lab, node, deadline, powered): node.name for node in lab.nodes}
+        waiting = set(states)
+        while waiting:
+            done, waiting = wait(waiting, _PROGRESS_SECONDS, FIRST_COMPLETED)
+            for state in done:
+                progress(f"{states[state]} is {state.result()}")
+            for name in () if done else sorted(states[state] for state in waiting):
+                progress(f"{name} boots: {_last_line(_console(lab, name))}")
+    failures = [f"node {node} did not boot within {timeout:.0f} s: {state.result()}; its console is in {_console(lab, node)}"
+                for state, node in sorted(states.items(), key=lambda item: item[1]) if state.result() not in _BOOTED]
     if failures:
         raise SluiceError(". ".join(failures))
+
+
+def _console(lab: Lab, node: str) -> Path:
+    return lab.home / "nodes" / node / "console.log"
+
+
+def _last_line(console: Path) -> str:
+    text = _ESCAPE.sub("", console.read_text(errors="replace"))[-1000:]
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
 
 
 def _wait(lab: Lab, node: Node, deadline: float, powered: Callable[[str], bool]) -> str:

@@ -30,6 +30,15 @@ def succeeds(argv: Sequence[str]) -> bool:
     return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=_die_with_parent, check=False).returncode == 0
 
 
+def ends_with(argv: Sequence[str], code: int, timeout: float) -> bool:
+    """Whether ``argv`` exits with ``code`` within ``timeout`` seconds; it is killed after them."""
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, preexec_fn=_die_with_parent, timeout=timeout, check=False)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == code
+
+
 def _die_with_parent() -> None:
     # A killed run must not leave a half-done build working behind the back of the next one.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

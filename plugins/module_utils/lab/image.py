@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Debian root file system that all nodes share read-only, built once for each content."""
+"""What nodes are made from: the Debian root file system that containers share read-only, built once for each content."""
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Callable, Iterable, Mapping
+from typing import Callable, Iterable, Mapping, Sequence
 
 from .command import run
 from .files import discard, locked, sweep, unfinished, write
@@ -58,21 +58,31 @@ ExecStart=apt-get -q update
 WantedBy=multi-user.target
 """
 
-FILES: Mapping[str, str] = {
-    "usr/local/sbin/sluice-lab-writable": _WRITABLE,
-    "etc/systemd/system/sluice-lab-writable.service": _WRITABLE_UNIT,
+# Of machines of all kinds.
+COMMON_FILES: Mapping[str, str] = {
     "etc/systemd/system/sluice-lab-apt.service": _APT_UNIT,
     "etc/default/locale": "LANG=C.UTF-8\n",
     "etc/apt/sources.list": "deb [trusted=yes] file:/srv/apt ./\n",
 }
 
-# Run in the root file system. Timers that want a mirror only make noise without one; host keys have to be each node's own.
-_FINISH = """\
+FILES: Mapping[str, str] = {
+    **COMMON_FILES,
+    "usr/local/sbin/sluice-lab-writable": _WRITABLE,
+    "etc/systemd/system/sluice-lab-writable.service": _WRITABLE_UNIT,
+}
+
+def finish(*services: str) -> str:
+    """The shell program that ends the build of the root file system that is its argument; it enables ``services``."""
+    # Timers that want a mirror only make noise without one; host keys have to be each node's own.
+    return f"""\
 set -e
-systemctl --root="$1" --quiet enable sluice-lab-writable.service sluice-lab-apt.service
+systemctl --root="$1" --quiet enable {' '.join(services)}
 systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer
 rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/resolv.conf "$1"/etc/hostname
 """
+
+
+_FINISH = finish("sluice-lab-writable.service", "sluice-lab-apt.service")
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,15 @@ class Source:
         brackets = f"[{options}] " if options else ""
         return [f"deb {brackets}{self.mirror} {self.release} main", f"deb {brackets}{self.mirror} {self.release}-updates main",
                 f"deb {brackets}{self.security_mirror} {self.release}-security main"]
+
+
+@dataclass(frozen=True)
+class Material:
+    """What the nodes of one kind are made from."""
+
+    image: Path
+    repository: Path
+    authorized_key: str
 
 
 def content_hash(content: object) -> str:
@@ -111,20 +130,30 @@ def build_image(cache: Path, source: Source, progress: Callable[[str], None]) ->
         sweep(cache)
         progress(f"building a Debian {source.release} root file system with mmdebstrap (about a minute, once)")
         root = unfinished(image)
-        # In a PID namespace of its own, so that all of the build ends when this process is killed.
-        run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-             "mmdebstrap", "--quiet", "--mode=root", "--format=directory", "--variant=minbase",
-             "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg", "--include=" + ",".join(PACKAGES),
-             "--aptopt=Acquire::Languages \"none\"",
-             "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-             source.release, str(root), *source.lines()])
-        for path, text in FILES.items():
-            write(root / path, text, 0o755 if "/sbin/" in path else 0o644)
+        build_root(root, source, PACKAGES)
+        put_files(root, FILES)
         run(["sh", "-c", _FINISH, "finish", str(root)])
-        root.chmod(0o755)
         root.rename(image)
         progress(f"root file system {image.name} is in the cache")
     return image
+
+
+def build_root(root: Path, source: Source, packages: Sequence[str]) -> None:
+    """Make the new folder ``root`` a minimal Debian system with ``packages``. Raises SluiceError with mmdebstrap's last words."""
+    # In a PID namespace of its own, so that all of the build ends when this process is killed.
+    run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+         "mmdebstrap", "--quiet", "--mode=root", "--format=directory", "--variant=minbase",
+         "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg", "--include=" + ",".join(packages),
+         "--aptopt=Acquire::Languages \"none\"",
+         "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+         source.release, str(root), *source.lines()])
+    root.chmod(0o755)
+
+
+def put_files(root: Path, files: Mapping[str, str]) -> None:
+    """Write ``files`` (path to text) below ``root``; programs and scripts are executable."""
+    for path, text in files.items():
+        write(root / path, text, 0o755 if text.startswith("#!") else 0o644)
 
 
 def forget(cache: Path, names: Iterable[str]) -> None:

@@ -1,32 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One node: its overlay on the shared root file system, and the supervisor that powers it on and starts it again when it reboots."""
+"""One node: its own files, and the supervisor that powers it on. What depends on its kind is in container and vm."""
 from __future__ import annotations
 
 import json
-import shlex
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Mapping
+from typing import Any, Callable, Mapping, NamedTuple
 
-from . import cgroups, network
+from . import cgroups, container, network, vm
 from .access import hang_up, make_key
 from .command import succeeds
 from .files import discard, unfinished, whole, write
+from .image import Material
 from .process import start_detached
-from .spec import Lab, Node, Segment, node_namespace
-
-# systemd-nspawn's exit code when the container asked for a reboot and --keep-unit leaves that to the caller.
-_REBOOT = 133
+from .spec import Lab, Node, Segment, node_group
 
 
-@dataclass(frozen=True)
-class Material:
-    """What all nodes are made from."""
+class Kind(NamedTuple):
+    """What depends on a node's kind: where its own files are in its folder, what a new one consists of, and its power supply."""
 
-    image: Path
-    repository: Path
-    authorized_key: str
+    own_files: str
+    make: Callable[[Path, Material], None]
+    supervisor: Callable[[Lab, Node, Material], str]
+
+
+_KINDS = {"container": Kind(container.OWN_FILES, container.make, container.supervisor), "vm": Kind(vm.OWN_FILES, vm.make, vm.supervisor)}
+
+
+_HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 
 
 def description(lab: Lab, node: Node, material: Material) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def description(lab: Lab, node: Node, material: Material) -> dict[str, Any]:
 
 def powered(lab: Lab, name: str) -> bool:
     """Whether ``name`` is on and has its power supply, without which it would not come back from a reboot."""
-    return bool(cgroups.processes(f"{group(lab, name)}/supervisor"))
+    return bool(cgroups.processes(f"{node_group(lab.name, name)}/supervisor"))
 
 
 def observe(lab: Lab) -> dict[str, dict[str, Any]]:
@@ -55,29 +56,23 @@ def observe(lab: Lab) -> dict[str, dict[str, Any]]:
     return nodes
 
 
-def group(lab: Lab, node: str) -> str:
-    """The control group of everything that belongs to ``node``."""
-    return f"{lab.namespace}/nodes/{node}"
-
-
 def create(lab: Lab, node: Node, material: Material) -> None:
     """Make ``node``'s folder: it is there only when it is complete."""
     folder = lab.home / "nodes" / node.name
     new = unfinished(folder)
     discard(new)
-    # The overlay's upper folder is what the node sees as /, so its mode has to be a root folder's.
-    for part in ("upper", "work", "root", "containerd"):
-        (new / part).mkdir(parents=True)
-        (new / part).chmod(0o755)
-    write(new / "upper/etc/machine-id", uuid.uuid4().hex + "\n", 0o444)
-    make_key(new / "upper/etc/ssh/ssh_host_ed25519_key", node.name)
+    new.mkdir(parents=True)
+    kind = _KINDS[node.machine]
+    kind.make(new, material)
+    write(new / kind.own_files / "etc/machine-id", uuid.uuid4().hex + "\n", 0o444)
+    make_key(new / kind.own_files / _HOST_KEY, node.name)
     _write_configuration(new, lab, node, material)
     new.rename(folder)
 
 
-def host_key(lab: Lab, node: str) -> str:
+def host_key(lab: Lab, node: Node) -> str:
     """The public SSH host key of ``node``."""
-    return make_key(lab.home / "nodes" / node / "upper/etc/ssh/ssh_host_ed25519_key", node)
+    return make_key(lab.home / "nodes" / node.name / _KINDS[node.machine].own_files / _HOST_KEY, node.name)
 
 
 def configure(lab: Lab, node: Node, material: Material) -> None:
@@ -86,11 +81,12 @@ def configure(lab: Lab, node: Node, material: Material) -> None:
 
 
 def _write_configuration(folder: Path, lab: Lab, node: Node, material: Material) -> None:
+    own_files = folder / _KINDS[node.machine].own_files
     for path, text in node_files(lab, node).items():
-        write(folder / "upper" / path, text)
-    write(folder / "upper/root/.ssh/authorized_keys", material.authorized_key + "\n", 0o600)
+        write(own_files / path, text)
+    write(own_files / "root/.ssh/authorized_keys", material.authorized_key + "\n", 0o600)
     for private in ("root", "root/.ssh"):
-        (folder / "upper" / private).chmod(0o700)
+        (own_files / private).chmod(0o700)
     # Last, because it says that all of the above is done.
     write(folder / "node.json", json.dumps(description(lab, node, material), indent=2, sort_keys=True) + "\n")
 
@@ -126,15 +122,14 @@ def start(lab: Lab, node: Node, material: Material) -> None:
     # Something of it may have outlived its supervisor.
     stop(lab, node.name)
     folder = lab.home / "nodes" / node.name
-    machine = cgroups.create(f"{group(lab, node.name)}/machine")
-    write(folder / "supervise", supervisor(lab, node, material, machine), 0o755)
-    start_detached([str(folder / "supervise")], f"{group(lab, node.name)}/supervisor", folder / "console.log")
+    write(folder / "supervise", _KINDS[node.machine].supervisor(lab, node, material), 0o755)
+    start_detached([str(folder / "supervise")], f"{node_group(lab.name, node.name)}/supervisor", folder / "console.log")
 
 
 def stop(lab: Lab, name: str) -> None:
     """Cut ``name``'s power."""
     hang_up(lab, name)
-    cgroups.end(group(lab, name))
+    cgroups.end(node_group(lab.name, name))
     for command in network.node_removal_commands(lab, name):
         succeeds(command)
 
@@ -143,59 +138,3 @@ def remove(lab: Lab, name: str) -> None:
     """Remove a node and everything of it."""
     stop(lab, name)
     discard(lab.home / "nodes" / name)
-
-
-def supervisor(lab: Lab, node: Node, material: Material, machine: list[Path]) -> str:
-    """The shell program that is a node's power supply; ``machine`` are the cgroup folders the node runs in.
-
-    Each boot starts with network links, cgroups and mounts that have no past, as on a real machine. The mounts live in a mount
-    namespace of their own and go when the node does."""
-    folder, namespace = lab.home / "nodes" / node.name, node_namespace(lab.name, node.name)
-    nspawn = [
-        "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--console=pipe",
-        f"--machine={namespace}", f"--hostname={node.name}", f"--directory={folder}/root",
-        f"--network-namespace-path=/run/netns/{namespace}", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
-        "--capability=all", "--system-call-filter=@keyring bpf", "--bind=/dev/net/tun",
-        # containerd keeps its layers in overlays, which cannot lie on another overlay.
-        f"--bind={folder}/containerd:/var/lib/containerd", f"--bind-ro={material.repository}:/srv/apt",
-    ]
-    overlay = f"lowerdir={material.image},upperdir={folder}/upper,workdir={folder}/work"
-    return f"""\
-#!/bin/sh
-# Written by sluice.fabric.lab: power supply of node {node.name} of lab {lab.name}.
-set -eu
-exec 9>{shlex.quote(str(folder / "lock"))}
-flock --nonblock 9 || exit 0
-
-network() {{
-{_indent(network.as_script(network.node_removal_commands(lab, node.name), may_fail=True))}\
-{_indent(network.as_script(network.node_commands(lab, node)))}\
-}}
-
-machine() (
-  for group in {shlex.join(str(folder) for folder in machine)}; do
-    find "$group" -mindepth 1 -depth -type d -exec rmdir {{}} \\;
-    echo 0 > "$group/cgroup.procs"
-  done
-  mkdir -p /run/systemd/nspawn
-  exec unshare --mount --propagation slave sh -ec '
-    mount -t tmpfs tmpfs /run/systemd/nspawn
-    mount -t overlay overlay -o "$1" "$2"
-    shift 2
-    exec "$@"
-  ' sh {shlex.quote(overlay)} {shlex.quote(f"{folder}/root")} \\
-    {shlex.join(nspawn)} 9>&-
-)
-
-while :; do
-  network > /dev/null
-  code=0
-  machine || code=$?
-  [ "$code" -eq {_REBOOT} ] || exit "$code"
-  echo "node {node.name} reboots"
-done
-"""
-
-
-def _indent(text: str) -> str:
-    return "".join(f"  {line}\n" for line in text.splitlines())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab's links: one network namespace with the bridges mgmt and underlay, one that stands for the internet, one a node.
+"""The lab's links: one network namespace with the bridges mgmt and underlay, one that stands for the internet, one a node that is a container.
 
 Nothing is ever made in the host's own namespace, so labs cannot meet there, whatever their addresses.
 """
@@ -79,8 +79,18 @@ def node_commands(lab: Lab, node: Node) -> list[list[str]]:
     return commands
 
 
+def tap_commands(lab: Lab, node: Node) -> list[list[str]]:
+    """What gives the virtual machine ``node`` its ports on the bridges; the machine itself has the other ends, eth0 and eth1."""
+    commands = []
+    for bridge, segment in (("mgmt", lab.management), ("underlay", lab.underlay)):
+        port = bridge_port(node.name, bridge)
+        commands.append(["ip", "-n", lab.namespace, "tuntap", "add", "dev", port, "mode", "tap", "vnet_hdr"])
+        commands.append(["ip", "-n", lab.namespace, "link", "set", port, "mtu", str(segment.mtu), "master", bridge, "up"])
+    return commands
+
+
 def node_removal_commands(lab: Lab, node: str) -> list[list[str]]:
-    """What removes ``node``'s namespace and ports, each of which may be missing. The ports go first, because the kernel takes
+    """What removes ``node``'s namespace (which only a container has) and ports, each of which may be missing. The ports go first, because the kernel takes
     the links of a removed namespace away some time later, and a new port must find the name free."""
     return [["ip", "-n", lab.namespace, "link", "delete", bridge_port(node, bridge)] for bridge in ("mgmt", "underlay")] + [
         ["ip", "netns", "delete", node_namespace(lab.name, node)]]

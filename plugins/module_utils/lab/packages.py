@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
-from typing import Callable, Sequence
+from typing import Callable, Optional, Sequence
 
 from .command import run
 from .files import discard, locked, sweep, unfinished, write
@@ -18,8 +18,9 @@ def repository_name(image: str, packages: Sequence[str]) -> str:
     return "apt-" + content_hash([image, sorted(set(packages))])
 
 
-def build_repository(cache: Path, image: Path, source: Source, packages: Sequence[str], progress: Callable[[str], None]) -> Path:
-    """The folder with ``packages``, all that they need beyond ``image``, and an index; built if the cache has none.
+def build_repository(cache: Path, image: Path, source: Source, packages: Sequence[str], progress: Callable[[str], None],
+                     pack: Optional[Callable[[Path], None]] = None) -> Path:
+    """The folder with ``packages``, all that they need beyond ``image``, and an index, in the form that ``pack`` gives it; built if the cache has none.
 
     Safe to kill at any moment."""
     repository = cache / repository_name(image.name, packages)
@@ -42,6 +43,8 @@ def build_repository(cache: Path, image: Path, source: Source, packages: Sequenc
         write(folder / "Packages", index)
         (folder / "Packages.gz").write_bytes(gzip.compress(index.encode(), mtime=0))
         folder.chmod(0o755)
+        if pack:
+            pack(folder)
         folder.rename(repository)
         progress(f"package repository {repository.name} is in the cache")
     return repository

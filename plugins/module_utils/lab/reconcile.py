@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..errors import SluiceError
-from . import access, cgroups, files, machine, network
-from .image import Source, build_image, forget, image_name
-from .machine import Material
+from . import access, cgroups, disk, files, image, machine, network
+from .image import Material, Source, forget
 from .packages import build_repository, repository_name
 from .plan import Step, steps
 from .spec import Lab, lab_namespace, node_namespace
 
 Progress = Callable[[str], None]
+# Of each kind of machine that the lab has.
+Materials = dict[str, Material]
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Result:
 def present(lab: Lab, stock: Stock, echo_source: str, *, dry_run: bool, wait: float, progress: Progress) -> Result:
     """Make ``lab`` so, and wait up to ``wait`` seconds for its nodes to boot (0: do not wait). Raises SluiceError."""
     if dry_run:
-        before, after = _observe(lab), _desired(lab, _expected_material(lab, stock))
+        before, after = _observe(lab), _desired(lab, _expected_materials(lab, stock))
         return _result(steps(before, after), before, after)
     lab.directory.mkdir(parents=True, exist_ok=True)
     # There are programs with the set-user-id bit in there, and keys.
@@ -51,18 +52,16 @@ def present(lab: Lab, stock: Stock, echo_source: str, *, dry_run: bool, wait: fl
     with files.locked(lock_file(lab.directory, lab.name)):
         files.sweep(lab.home / "nodes")
         before = _observe(lab)
-        image = build_image(stock.cache, stock.source, progress)
-        repository = build_repository(stock.cache, image, stock.source, stock.packages, progress)
-        material = Material(image, repository, access.make_key(_key(lab), f"sluice lab {lab.name}"))
-        after = _desired(lab, material)
+        materials = _materials(lab, stock, progress)
+        after = _desired(lab, materials)
         todo = steps(before, after)
         for step in todo:
             progress(str(step))
-            _do(step, lab, material, echo_source)
+            _do(step, lab, materials, echo_source)
         if todo and wait:
             progress(f"waiting for {len(lab.nodes)} nodes to boot")
         if wait:
-            access.wait_for_nodes(lab, wait, lambda name: machine.powered(lab, name))
+            access.wait_for_nodes(lab, wait, lambda name: machine.powered(lab, name), progress if todo else lambda message: None)
         return _result(todo, before, after)
 
 
@@ -145,11 +144,28 @@ def _key(lab: Lab) -> Path:
     return lab.home / "ssh/id_ed25519"
 
 
-def _expected_material(lab: Lab, stock: Stock) -> Material:
-    image = image_name(stock.source)
-    key = _key(lab)
-    return Material(stock.cache / image, stock.cache / repository_name(image, stock.packages),
-                    access.make_key(key, "") if key.exists() else "")
+def _materials(lab: Lab, stock: Stock, progress: Progress) -> Materials:
+    key = access.make_key(_key(lab), f"sluice lab {lab.name}")
+    materials = {}
+    for kind in _kinds(lab):
+        build, pack = (disk.build_image, disk.as_disk) if kind == "vm" else (image.build_image, None)
+        root = build(stock.cache, stock.source, progress)
+        materials[kind] = Material(root, build_repository(stock.cache, root, stock.source, stock.packages, progress, pack), key)
+    return materials
+
+
+def _expected_materials(lab: Lab, stock: Stock) -> Materials:
+    path = _key(lab)
+    key = access.make_key(path, "") if path.exists() else ""
+    materials = {}
+    for kind in _kinds(lab):
+        name = (disk if kind == "vm" else image).image_name(stock.source)
+        materials[kind] = Material(stock.cache / name, stock.cache / repository_name(name, stock.packages), key)
+    return materials
+
+
+def _kinds(lab: Lab) -> list[str]:
+    return sorted({node.machine for node in lab.nodes})
 
 
 def _observe(lab: Lab) -> dict[str, Any]:
@@ -157,22 +173,23 @@ def _observe(lab: Lab) -> dict[str, Any]:
             "nodes": machine.observe(lab), "access": access.observe(lab)}
 
 
-def _desired(lab: Lab, material: Material) -> dict[str, Any]:
+def _desired(lab: Lab, materials: Materials) -> dict[str, Any]:
     return {"network": network.description(lab), "outside_answers": True,
-            "nodes": {node.name: {**machine.description(lab, node, material), "running": True, "connected": True} for node in lab.nodes},
+            "nodes": {node.name: {**machine.description(lab, node, materials[node.machine]), "running": True, "connected": True}
+                      for node in lab.nodes},
             "access": access.description(lab)}
 
 
-def _do(step: Step, lab: Lab, material: Material, echo_source: str) -> None:
-    nodes = {node.name: node for node in lab.nodes}
+def _do(step: Step, lab: Lab, materials: Materials, echo_source: str) -> None:
+    nodes = {node.name: (node, materials[node.machine]) for node in lab.nodes}
     actions: dict[str, Callable[[], object]] = {
         "remove": lambda: machine.remove(lab, step.node),
         "stop": lambda: machine.stop(lab, step.node),
         "build network": lambda: network.build(lab),
         "start outside": lambda: network.start_echo(lab, echo_source),
-        "create": lambda: machine.create(lab, nodes[step.node], material),
-        "configure": lambda: machine.configure(lab, nodes[step.node], material),
-        "start": lambda: machine.start(lab, nodes[step.node], material),
-        "write access": lambda: access.write_files(lab, {node: machine.host_key(lab, node) for node in nodes}),
+        "create": lambda: machine.create(lab, *nodes[step.node]),
+        "configure": lambda: machine.configure(lab, *nodes[step.node]),
+        "start": lambda: machine.start(lab, *nodes[step.node]),
+        "write access": lambda: access.write_files(lab, {node.name: machine.host_key(lab, node) for node in lab.nodes}),
     }
     actions[step.verb]()

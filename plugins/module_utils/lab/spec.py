@@ -18,6 +18,8 @@ LAB_NAME = re.compile(r"[a-z0-9]{1,16}")
 NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 RESERVED_LAB_NAMES = {"cache"}
 RESERVED_NODE_NAMES = {"outside"}
+# A system container shares the host's kernel; a virtual machine has its distribution's.
+MACHINES = ("container", "vm")
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of the lab and its addresses on the management network (eth0) and the underlay (eth1)."""
+    """A machine of the lab, its kind (one of MACHINES), and its addresses on the management network (eth0) and the underlay (eth1)."""
 
     name: str
+    machine: str
     management: tuple[Address, ...]
     underlay: tuple[Address, ...]
 
@@ -84,6 +87,11 @@ def node_namespace(lab: str, node: str) -> str:
     return f"sluice-{lab}-{node}"
 
 
+def node_group(lab: str, node: str) -> str:
+    """The control group of everything that belongs to one node of lab ``lab``."""
+    return f"{lab_namespace(lab)}/nodes/{node}"
+
+
 def load_lab(name: str, directory: str, management: Mapping[str, Any], underlay: Mapping[str, Any], outside: list[str],
              nodes: list[Mapping[str, Any]]) -> Lab:
     """The lab that the module's options describe. Raises InputError with all that is wrong."""
@@ -92,7 +100,7 @@ def load_lab(name: str, directory: str, management: Mapping[str, Any], underlay:
     servers = tuple(_addresses("outside", outside, "lab", problems))
     machines = []
     for item in nodes:
-        node = Node(str(item["name"]), tuple(_addresses("management", item["management"], str(item["name"]), problems)),
+        node = Node(str(item["name"]), str(item["machine"]), tuple(_addresses("management", item["management"], str(item["name"]), problems)),
                     tuple(_addresses("underlay", item["underlay"], str(item["name"]), problems)))
         problems += _check_node(node, segments)
         machines.append(node)

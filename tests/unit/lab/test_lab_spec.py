@@ -13,7 +13,7 @@ from sluice.lab.spec import Lab, load_lab
 
 
 def _load(name: str = "demo", underlay: Any = None, nodes: Any = None) -> Lab:
-    default: list[Any] = [{"name": "node1", "management": ["192.0.2.11"], "underlay": ["198.51.100.11", "2001:db8::11"]}]
+    default: list[Any] = [{"name": "node1", "machine": "container", "management": ["192.0.2.11"], "underlay": ["198.51.100.11", "2001:db8::11"]}]
     return load_lab(name, "/var/lib/sluice-lab", {"ipv4": "192.0.2.0/24"}, underlay or {"ipv4": "198.51.100.0/24", "ipv6": "2001:db8::/64"},
                     ["203.0.113.10"], default if nodes is None else nodes)
 
@@ -69,10 +69,10 @@ def test_every_link_of_a_node_has_the_mtu_of_its_network() -> None:
     ({"underlay": {"ipv4": "nonsense"}}, "nonsense"),
     ({"underlay": {"ipv4": "198.51.100.7/24", "ipv6": "2001:db8::/64"}}, "has host bits set"),
     ({"underlay": {"mtu": 1500}}, "there is no network"),
-    ({"nodes": [{"name": "outside", "management": ["192.0.2.11"], "underlay": ["198.51.100.11"]}]}, "cannot be a node's name"),
-    ({"nodes": [{"name": "a", "management": [], "underlay": ["198.51.100.11"]}]}, "there is no address"),
-    ({"nodes": [{"name": "a", "management": ["192.0.2.11"], "underlay": ["198.51.100.11"]},
-                {"name": "a", "management": ["192.0.2.12"], "underlay": ["198.51.100.12"]}]}, "two nodes have this name"),
+    ({"nodes": [{"name": "outside", "machine": "container", "management": ["192.0.2.11"], "underlay": ["198.51.100.11"]}]}, "cannot be a node's name"),
+    ({"nodes": [{"name": "a", "machine": "container", "management": [], "underlay": ["198.51.100.11"]}]}, "there is no address"),
+    ({"nodes": [{"name": "a", "machine": "container", "management": ["192.0.2.11"], "underlay": ["198.51.100.11"]},
+                {"name": "a", "machine": "container", "management": ["192.0.2.12"], "underlay": ["198.51.100.12"]}]}, "two nodes have this name"),
 ])
 def test_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What virtual machines are made from: a disk with Debian and its kernel, built once for each content, and what boots it without a boot loader."""
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Callable, Mapping
+
+from . import image
+from .command import run
+from .files import discard, locked, sweep, unfinished
+from .image import Source, content_hash
+
+# An image's parts.
+DISK, KERNEL, INITRD = "disk.ext4", "vmlinuz", "initrd.img"
+# A package repository's part.
+REPOSITORY_DISK = "disk.ext4"
+
+PACKAGES = (*image.PACKAGES, "linux-image-cloud-amd64", "initramfs-tools")
+
+# What a disk can grow to; the file holds what is used of it.
+_SIZE = "16G"
+
+_OWN_FILES_SCRIPT = """\
+#!/bin/sh
+# Puts the node's own files, which came with the RAM disk, into its root file system.
+[ "$1" = prereqs ] && exit 0
+kept="$rootmnt/var/lib/sluice-lab.hash"
+if [ -e /sluice-lab.tar ] && [ "$(cat /sluice-lab.hash)" != "$(cat "$kept" 2>/dev/null)" ]; then
+  chroot "$rootmnt" tar --extract --no-overwrite-dir --directory=/ < /sluice-lab.tar
+  cat /sluice-lab.hash > "$kept"
+fi
+"""
+
+FILES: Mapping[str, str] = {
+    **image.COMMON_FILES,
+    "etc/fstab": "/dev/vda / ext4 errors=remount-ro 0 0\n/dev/vdb /srv/apt ext4 ro 0 0\n",
+    # The machine is known, so the RAM disk need not hold drivers of all others.
+    "etc/initramfs-tools/conf.d/sluice-lab": "MODULES=list\n",
+    "usr/share/initramfs-tools/modules.d/sluice-lab": "virtio_pci\nvirtio_blk\next4\n",
+    "etc/initramfs-tools/scripts/init-bottom/sluice-lab": _OWN_FILES_SCRIPT,
+    # A disk that does not outlive its lab is not worth waiting for.
+    "etc/dpkg/dpkg.cfg.d/sluice-lab": "force-unsafe-io\n",
+}
+
+_FINISH = image.finish("sluice-lab-apt.service") + """\
+mkdir -p "$1/srv/apt"
+: > "$1/etc/machine-id"
+chroot "$1" update-initramfs -u
+cp "$1"/boot/vmlinuz-* "$2/vmlinuz"
+cp "$1"/boot/initrd.img-* "$2/initrd.img"
+mkdir -p "$2/var/lib/dpkg"
+cp "$1/var/lib/dpkg/status" "$2/var/lib/dpkg/status"
+"""
+
+
+def image_name(source: Source) -> str:
+    """The name in the cache of the image from ``source``."""
+    return "vm-" + content_hash([asdict(source), PACKAGES, FILES, _FINISH, _SIZE])
+
+
+def build_image(cache: Path, source: Source, progress: Callable[[str], None]) -> Path:
+    """The folder with the disk, kernel and RAM disk of Debian from ``source``, built if the cache has none. Safe to kill at any moment."""
+    whole = cache / image_name(source)
+    if whole.is_dir():
+        return whole
+    with locked(cache / ".lock"):
+        if whole.is_dir():
+            return whole
+        sweep(cache)
+        progress(f"building the disk of a Debian {source.release} with its kernel (one to three minutes, once)")
+        folder, root = unfinished(whole), unfinished(cache / "vm-root")
+        folder.mkdir()
+        image.build_root(root, source, PACKAGES)
+        image.put_files(root, FILES)
+        run(["sh", "-c", _FINISH, "finish", str(root), str(folder)])
+        write_disk(folder / DISK, root, _SIZE)
+        discard(root)
+        folder.rename(whole)
+        progress(f"disk {whole.name} is in the cache")
+    return whole
+
+
+def write_disk(disk: Path, root: Path, size: str) -> None:
+    """Make ``disk`` a file with an ext4 file system that holds what is below ``root``; needs no loop device and no mount."""
+    run(["mke2fs", "-q", "-t", "ext4", "-d", str(root), str(disk), size])
+
+
+def as_disk(repository: Path) -> None:
+    """Make a folder of packages a disk of them, for machines that do not see the host's folders."""
+    content = unfinished(repository / "content")
+    content.mkdir()
+    for path in repository.iterdir():
+        if path != content:
+            path.rename(content / path.name)
+    # Room for what the file system itself takes.
+    size = sum(path.stat().st_size for path in content.iterdir()) * 5 // 4 + (16 << 20)
+    write_disk(repository / REPOSITORY_DISK, content, f"{size >> 10}k")
+    shutil.rmtree(content)
