@@ -23,6 +23,7 @@ if [ "$extra" = test ]; then
     # What tests use of the machine itself.
     need ovs-vswitchd openvswitch-switch
     need nft nftables
+    need sshd openssh-server
     need ethtool ethtool
     need ping iputils-ping
     need sysctl procps
