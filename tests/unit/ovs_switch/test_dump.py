@@ -97,10 +97,14 @@ def test_differences_add_up(maps: list[dict[str, str]]) -> None:
     assert sorted(row["protocols"][1]) == sorted(old)
 
 
+def quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
 @given(st.dictionaries(texts, texts, max_size=4), texts)
 def test_what_is_shown_is_read_whatever_is_in_it(options: dict[str, str], name: str) -> None:
-    pairs = ", ".join(f"{json.dumps(key)}={json.dumps(value)}" for key, value in options.items())
-    shown = (f"{ROOT}\n    Bridge {json.dumps(name)}\n        Port p\n            trunks: [5, 7]\n            Interface p\n"
+    pairs = ", ".join(f"{quoted(key)}={quoted(value)}" for key, value in options.items())
+    shown = (f"{ROOT}\n    Bridge {quoted(name)}\n        Port p\n            trunks: [5, 7]\n            Interface p\n"
              f"                options: {{{pairs}}}\n                error: \"no, {{not}} = this\"\n    ovs_version: \"3.1.0\"\n")
     port = {"name": "p", "trunks": [5, 7], "interfaces": [{"name": "p", "options": hidden("Interface", "options", options)}]}
     assert config_from_show(shown) == {"bridges": [{"name": name, "ports": [port]}]}
@@ -115,16 +119,16 @@ def test_what_is_shown_is_read_whatever_is_in_it(options: dict[str, str], name: 
     ('{"a": 1}', "read as JSON, value 1: it is not a table with caption, headings and data"),
     ("[1]", "read as JSON, value 1: it is not a table"),
     (json.dumps(dump()[:1]), "read as a dump: table Bridge: column name is missing; give the whole Open_vSwitch database"),
-    (f"{ROOT}\n    Bridge br0\n      Port p\n", "read as what ovs-vsctl show prints, line 3: 'Port p' is not as ovs-vsctl prints it"),
-    (f"{ROOT}\n    Port p\n", "line 2: 'Port p'"),
-    (f"{ROOT}\n    Bridge br0\n            tag: 5\n", "line 3: 'tag: 5'"),
-    (f"{ROOT}\n    Bridge br0\n        Port p\n            tag: five\n", "line 4: 'five'"),
-    (f"{ROOT}\n    Bridge br0\n        Port p\n            trunks: [1, 2\n", "line 4: '[1, 2'"),
-    (f"{ROOT}\n    Bridge br0\n        Port p\n            Interface p\n                options: {{a=b c}}\n", "line 5: '{a=b c}'"),
+    (f"{ROOT}\n    Bridge br0\n      Port p\n", "read as what ovs-vsctl show prints, line 3 is not as ovs-vsctl prints it"),
+    (f"{ROOT}\n    Port p\n", "line 2 is not"),
+    (f"{ROOT}\n    Bridge br0\n            tag: 5\n", "line 3 is not"),
+    (f"{ROOT}\n    Bridge br0\n        Port p\n            tag: five\n", "line 4 is not"),
+    (f"{ROOT}\n    Bridge br0\n        Port p\n            trunks: [1, 2\n", "line 4 is not"),
+    (f"{ROOT}\n    Bridge br0\n        Port p\n            Interface p\n                options: {{a=b c}}\n", "line 5 is not"),
     (database_file(schema={"name": "OVN_Northbound", "tables": {}}), "read as a database file, line 2: it is a database OVN_Northbound, not Open_vSwitch"),
     (database_file(START)[:-9], "read as a database file, line 3: the record has "),
     (database_file(START).replace("internal", "internal".upper()), "line 4: the record does not match its SHA-1"),
-    (database_file(START) + "more\n", 'line 5: "more" is not the header of a record'),
+    (database_file(START) + "more\n", "line 5 is not the header of a record"),
     (database_file({"Bridge": {BR0: {"nosuch": 1}}}), "line 4: Bridge 20000000-0000-4000-8000-000000000000: the schema has no column nosuch"),
     (database_file({"Nosuch": {}}), "line 4: the schema has no table Nosuch"),
     (database_file({"Open_vSwitch": {ROOT: {"bridges": ["uuid", BR0]}}}),

@@ -57,8 +57,7 @@ def _records(data: bytes) -> Iterator[tuple[int, Dict[str, Any]]]:
     while position < len(data):
         header = HEADER.match(data, position)
         if not header:
-            shown = data[position:].split(b"\n", 1)[0][:60].decode("utf-8", "replace")
-            raise SluiceError(f"read as a database file, line {line}: \"{shown}\" is not the header of a record (OVSDB JSON, length, SHA-1)")
+            raise SluiceError(f"read as a database file, line {line} is not the header of a record (OVSDB JSON, length, SHA-1)")
         length = int(header[1])
         content = data[header.end():header.end() + length]
         if len(content) < length:

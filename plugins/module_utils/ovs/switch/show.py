@@ -35,14 +35,14 @@ class _Place(NamedTuple):
 def config_from_show(text: str) -> Config:
     """The part of ``config`` that is shown; raises SluiceError that names the line which is not as ovs-vsctl prints it."""
     places = [_Place("Open_vSwitch", {"bridges": []})]
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # Not splitlines(), to which more than a newline ends a line.
         content = line.strip()
-        if not content or (UUID.fullmatch(line) and len(places) == 1):
+        if not content or (UUID.fullmatch(content) and len(places) == 1):
             continue
         depth, rest = divmod(len(line) - len(line.lstrip(" ")), INDENT)
         shown, told = OBJECT.fullmatch(content), PROPERTY.fullmatch(content)
         if rest or not 1 <= depth <= len(places) or not (shown or told):
-            raise _error(number, content)
+            raise _error(number)
         del places[depth:]
         if shown:
             places.append(_opened(places[-1], shown[1], shown[2], number))
@@ -56,7 +56,7 @@ def config_from_show(text: str) -> Config:
 def _opened(parent: _Place, table: str, name: str, number: int) -> _Place:
     child = _child(parent, table)
     if child is None:
-        raise _error(number, f"{table} {name}")
+        raise _error(number)
     opened = _Place(table, {child.by: _atom(name, str, number)})
     parent.config.setdefault(child.key, []).append(opened.config)
     return opened
@@ -72,14 +72,14 @@ def _value(column: Column, text: str, number: int) -> Any:
     if "map" in column.kind:
         pairs = dict(zip(atoms[::2], atoms[1::2]))
         if text != "{" + ", ".join(f"{key}={value}" for key, value in pairs.items()) + "}":
-            raise _error(number, text)
+            raise _error(number)
         return {_atom(key, str, number): _atom(value, column.atom, number) for key, value in pairs.items()}
     if text.startswith("["):
         if text != f"[{', '.join(atoms)}]":
-            raise _error(number, text)
+            raise _error(number)
         return [_atom(atom, column.atom, number) for atom in atoms]
     if atoms != [text]:
-        raise _error(number, text)
+        raise _error(number)
     value = _atom(text, column.atom, number)
     return [value] if column.kind == "set" else value
 
@@ -90,7 +90,7 @@ def _atom(text: str, kind: type, number: int) -> Any:
     except ValueError:
         value = None
     if not isinstance(value, kind):
-        raise _error(number, text)
+        raise _error(number)
     return value
 
 
@@ -103,5 +103,6 @@ def _sorted(place: _Place) -> Config:
     return place.config
 
 
-def _error(number: int, content: str) -> SluiceError:
-    return SluiceError(f"read as what ovs-vsctl show prints, line {number}: {content[:60]!r} is not as ovs-vsctl prints it")
+def _error(number: int) -> SluiceError:
+    """Without what the line has in it, which may be a tunnel's pre-shared key."""
+    return SluiceError(f"read as what ovs-vsctl show prints, line {number} is not as ovs-vsctl prints it")
