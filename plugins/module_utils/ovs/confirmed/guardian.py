@@ -10,6 +10,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Mapping, Optional, Tuple
 
@@ -31,7 +32,7 @@ POLL_SECONDS = 0.1
 RETRY_SECONDS = 1.0
 GIVE_UP_SECONDS = 3600.0
 LINGER_SECONDS = 60.0
-"""For which the result can be asked for again, as the connection may break while it is given."""
+"""For which, after the time to confirm, the controller can still ask what has become of the change."""
 
 
 def guard(folder: Path) -> None:
@@ -39,7 +40,7 @@ def guard(folder: Path) -> None:
     change = Pending(folder)
     change.hold()
     status = change.status() or Status(pending.GIVEN_UP)
-    if status.stage == pending.STARTING:
+    if status.stage in (pending.STARTING, pending.ARMED):
         change.set(Status(pending.ARMED))
         if not _told_to_go(change):
             change.remove()
@@ -48,16 +49,22 @@ def guard(folder: Path) -> None:
     elif status.stage == pending.MAKING:
         status = status._replace(stage=pending.ROLLING_BACK, reason="the guardian was killed while the change was made")
     if status.stage == pending.MADE:
-        change.set(status)
+        _note(change, status)
         status = _await_confirmation(change, status)
     if status.stage == pending.ROLLING_BACK:
-        change.set(status)
+        _note(change, status)
         status = _roll_back(change, status)
     # What may be secret goes now.
     change.forget("request", "snapshot")
-    change.set(status)
-    time.sleep(LINGER_SECONDS)
+    _note(change, status)
+    time.sleep(max(0.0, status.deadline - time.monotonic()) + LINGER_SECONDS)
     change.remove()
+
+
+def _note(change: Pending, status: Status) -> None:
+    # A disk that is full must not keep it from rolling back.
+    with suppress(OSError):
+        change.set(status)
 
 
 def make_change(folder: Path) -> int:
@@ -148,7 +155,7 @@ def _roll_back(change: Pending, status: Status) -> Status:
             status = status._replace(trouble=str(error) or repr(error))
             if time.monotonic() > until:
                 return status._replace(stage=pending.GIVEN_UP)
-        change.set(status)
+        _note(change, status)
         time.sleep(RETRY_SECONDS)
     return status._replace(stage=pending.ROLLED_BACK, trouble="")
 
