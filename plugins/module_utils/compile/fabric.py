@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Optional
 
 from ..connectivity.peers import peer_flows
+from ..encryption.pairs import encryption_between, tunnel_ids
 from ..intent.changes import changes
 from ..intent.state import ClusterState, Node, Pod
 from ..ovs.flow import Flow
@@ -51,6 +52,11 @@ class Fabric:
         return self.state.cluster.traffic_mode != "no_encap"
 
     @cached_property
+    def tunnel_ids(self) -> dict[str, int]:
+        """By node: what names the ports for tunnels to it that are encrypted."""
+        return tunnel_ids(name for name, node in self.state.nodes.items() if node.encryption == "ipsec")
+
+    @cached_property
     def pods_by_node(self) -> dict[str, list[Pod]]:
         pods: dict[str, list[Pod]] = {name: [] for name in self.state.nodes}
         for pod in self.state.pods.values():
@@ -66,8 +72,11 @@ class Fabric:
         """The name under which all nodes that reach the same peers through tunnels share the flows to them; empty without tunnels."""
         mode = self.state.cluster.traffic_mode
         if mode == "hybrid":
-            return transport_subnet(node, self.underlay).replace("/", "_").replace(":", "-")
-        return "all" if mode == "encap" else ""
+            subnet = transport_subnet(node, self.underlay).replace("/", "_").replace(":", "-")
+            return f"{subnet}-ipsec" if node.encryption == "ipsec" else subnet
+        if mode == "encap":
+            return "wireguard" if node.encryption == "wireguard" else "all"
+        return ""
 
     @cached_property
     def peer_flows(self) -> dict[str, tuple[Flow, ...]]:
@@ -96,14 +105,35 @@ class Fabric:
         return tuple(self.services.shared.groups)
 
     def routed_peers(self, node: Node) -> list[Node]:
-        """The other nodes to whose pods packets travel without a tunnel, so that the host has to know the way."""
+        """The other nodes to whose pods packets travel without a tunnel and as they are, so that the host has to know the way."""
         if self.state.cluster.traffic_mode == "encap":
             return []
         return [peer for peer in self.state.nodes.values() if peer is not node and not self._tunnelled(node, peer)]
 
+    def encrypted_peers(self, node: Node) -> list[Node]:
+        """The other nodes from and to which nothing travels in clear."""
+        if node.encryption == "none":
+            return []
+        return [peer for peer in self.state.nodes.values() if peer is not node and encryption_between(node, peer) != "none"]
+
+    def clear_tunnel_peers(self, node: Node) -> list[Node]:
+        """The other nodes whose tunnel packets are not encrypted."""
+        return [peer for peer in self.state.nodes.values()
+                if peer is not node and self._tunnelled(node, peer) and encryption_between(node, peer) == "none"]
+
+    def has_tunnel_port(self, node: Node) -> bool:
+        """Not where all that goes to other nodes goes through WireGuard: then nothing may come out of a tunnel either."""
+        only_wireguard = node.encryption == "wireguard" and len(self.encrypted_peers(node)) == len(self.state.nodes) - 1
+        return self.has_tunnels and not only_wireguard
+
     def _tunnelled(self, node: Node, peer: Node) -> bool:
-        mode = self.state.cluster.traffic_mode
-        return mode == "encap" or (mode == "hybrid" and transport_subnet(node, self.underlay) != transport_subnet(peer, self.underlay))
+        """What IPsec encrypts are tunnels, so it needs one even where packets could be routed; WireGuard takes the tunnel's place."""
+        mode, encryption = self.state.cluster.traffic_mode, encryption_between(node, peer)
+        if mode == "encap":
+            return encryption != "wireguard"
+        if mode != "hybrid":
+            return False
+        return encryption == "ipsec" or transport_subnet(node, self.underlay) != transport_subnet(peer, self.underlay)
 
 
 def _same_but_ready(old: Optional[Pod], new: Optional[Pod]) -> bool:

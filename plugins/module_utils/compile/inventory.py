@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Collection, Mapping
 
@@ -67,13 +67,20 @@ def inventory_state(
 def _with_facts(cluster_vars: Mapping[str, Any], hosts: Mapping[str, Mapping[str, Any]], base_dir: str) -> dict[str, dict[str, Any]]:
     artifacts_dir = Path(base_dir, str(cluster_vars.get("sluice_artifacts_dir") or "artifacts"))
     seen = _read_json(artifacts_dir / str(cluster_vars.get("sluice_cluster_name") or "sluice") / FACTS_FILE)
-    return {name: {"vars": host["vars"], "facts": host["facts"] or seen.get(name)} for name, host in hosts.items()}
+    return {name: {"vars": host["vars"], "facts": _merged(host["facts"], seen.get(name) or {})} for name, host in hosts.items()}
+
+
+def _merged(facts: Mapping[str, Any], seen: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A run that looks at a node does not always look at its keys, which are the same as before."""
+    return {**{name: seen[name] for name in ("encryption",) if name in seen}, **facts} if facts else seen
 
 
 def _known_facts(node: Node, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a node's facts that its program depends on, in the form in which they are read again."""
     transport = node.transport
+    keys = {name: value for name, value in asdict(node.keys).items() if value}
     return {
+        **({"encryption": keys} if keys else {}),
         "interfaces": {transport.interface: {"addresses": list(transport.addresses), "mac": transport.mac, "mtu": transport.mtu}},
         "routes": [{"destination": route.destination, "via": route.via, "device": transport.interface} for route in transport.routes],
         "architecture": str(facts.get("architecture", "")),

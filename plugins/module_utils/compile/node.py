@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from ..connectivity.contribute import common_connectivity_flows, connectivity_flows
 from ..conntrack.contribute import common_conntrack_flows, conntrack_flows
+from ..encryption.ipsec import certificate_files
 from ..host.contribute import host_program
 from ..intent.state import Cluster
 from ..pipeline.block import FlowBlock, blocks
@@ -25,20 +26,22 @@ def compile_node(fabric: Fabric, name: str) -> NodeProgram:
     node = fabric.state.nodes[name]
     services = fabric.services.of_node(node)
     policies = policy_flows(fabric, node)
+    has_routes = node.encryption == "wireguard"
     own = [*connectivity_flows(fabric, node), *conntrack_flows(fabric, node), *policies.own, *services.flows]
     return NodeProgram(
         node=name,
         switch=switch_program(fabric, node),
-        blocks=tuple(sorted([*blocks(own), *policies.blocks, *_common(fabric.state.cluster, node.datapath)], key=attrgetter("order"))),
+        blocks=tuple(sorted([*blocks(own), *policies.blocks, *_common(fabric.state.cluster, node.datapath, has_routes)], key=attrgetter("order"))),
         groups=tuple(services.groups),
         rules=rule_index(fabric, node),
         peer_group=fabric.peer_group(node),
         host=host_program(fabric, node),
         cni=cni_program(fabric, node),
-        pods=pods_program(fabric, node))
+        pods=pods_program(fabric, node),
+        files=certificate_files(fabric, node))
 
 
-@lru_cache(maxsize=2)
-def _common(cluster: Cluster, datapath: str) -> tuple[FlowBlock, ...]:
+@lru_cache(maxsize=4)
+def _common(cluster: Cluster, datapath: str, has_routes: bool) -> tuple[FlowBlock, ...]:
     """What all nodes with a datapath have."""
-    return tuple(blocks([*common_connectivity_flows(cluster), *common_conntrack_flows(cluster, datapath)]))
+    return tuple(blocks([*common_connectivity_flows(cluster, has_routes), *common_conntrack_flows(cluster, datapath)]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..encryption.ipsec import switch_settings, tunnel_ports
 from ..intent.state import Node
 from ..pipeline.tables import FLOW_TABLES, GATEWAY_MAC
 from ..plan.addresses import BRIDGE, GATEWAY, OFPORT_GATEWAY, OFPORT_TUNNEL, TRANSPORT_BRIDGE, TUNNEL
@@ -16,8 +17,9 @@ def switch_program(fabric: Fabric, node: Node) -> dict[str, Any]:
     Pods' ports are not in here: the CNI plugin makes them when a pod starts.
     """
     ports = [_port(GATEWAY, type="internal", mac=GATEWAY_MAC, ofport_request=OFPORT_GATEWAY, mtu_request=fabric.mtu)]
-    if fabric.has_tunnels:
+    if fabric.has_tunnel_port(node):
         ports.append(_port(TUNNEL, type=fabric.state.cluster.tunnel_type, ofport_request=OFPORT_TUNNEL, options={"remote_ip": "flow"}))
+    ports += tunnel_ports(fabric, node)
     bridges: list[dict[str, Any]] = [{
         "name": BRIDGE,
         "datapath_type": node.datapath,
@@ -38,7 +40,8 @@ def switch_program(fabric: Fabric, node: Node) -> dict[str, Any]:
             "other_config": {"hwaddr": transport.mac} if transport.mac else {},
             "ports": [{"name": transport.interface}, _port(TRANSPORT_BRIDGE, type="internal", mtu_request=transport.mtu)],
         })
-    return {"bridges": bridges}
+    settings = switch_settings(fabric, node)
+    return {**({"other_config": settings} if settings else {}), "bridges": bridges}
 
 
 def _port(name: str, **interface: Any) -> dict[str, Any]:

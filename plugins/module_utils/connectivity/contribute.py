@@ -22,11 +22,11 @@ def connectivity_flows(fabric: Fabric, node: Node) -> list[Flow]:
     return flows
 
 
-def common_connectivity_flows(cluster: Cluster) -> list[Flow]:
-    """Those that all nodes have, in the cluster's traffic mode."""
+def common_connectivity_flows(cluster: Cluster, has_routes: bool) -> list[Flow]:
+    """Those that all nodes have, in the cluster's traffic mode; ``has_routes``: the host reaches pods of other nodes without a tunnel."""
     flows = baseline_flows()
     if cluster.traffic_mode != "no_encap":
         flows += tunnel_flows()
-    if cluster.traffic_mode == "encap":
+    if cluster.traffic_mode == "encap" and not has_routes:
         flows += unassigned_flows(cluster.pod_cidrs)
     return flows

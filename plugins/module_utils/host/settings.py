@@ -2,7 +2,7 @@
 """What the host itself has to be for its pods: forwarding, the gateway interface, routes, masquerading. Input of sluice.fabric.host."""
 from __future__ import annotations
 
-from typing import Any, Iterable, Sequence
+from typing import Any, Iterable, Mapping, Sequence
 
 from ..intent.state import Node
 from ..pipeline.build import family
@@ -10,7 +10,7 @@ from ..pipeline.tables import HAIRPIN_ADDRESS, NODE_PORT_ADDRESS, PEER_NEXT_HOP
 from ..plan.addresses import GATEWAY, TRANSPORT_BRIDGE, gateway_address
 from .nftables import forward_rules, kernel_bypass_rules, masquerade_rules
 
-_TUNNEL_PORT: dict[str, dict[str, Any]] = {
+TUNNEL_PORT: dict[str, dict[str, Any]] = {
     "geneve": {"protocol": "udp", "port": 6081},
     "vxlan": {"protocol": "udp", "port": 4789},
     "gre": {"protocol": "gre"},
@@ -88,19 +88,23 @@ def sysctl(node: Node) -> dict[str, str]:
     return settings
 
 
-def firewall(node: Node, tunnel_type: str, address: str) -> dict[str, Any]:
+def firewall(
+    node: Node, tunnel_type: str, address: str, more: Iterable[Mapping[str, Any]] = (), interfaces: Iterable[str] = ()
+) -> dict[str, Any]:
     """What other firewalls of the host have to let pass: the tunnels' packets to ``address``, unless ``tunnel_type`` is empty, and
     all that the pod network and the host exchange, which the bridge judges. The userspace datapath takes its tunnels' packets before the
-    kernel's firewall sees them (:func:`.nftables.kernel_bypass_rules`)."""
+    kernel's firewall sees them (:func:`.nftables.kernel_bypass_rules`). ``more`` are other protocols and ports, which the kernel receives
+    with either datapath, and ``interfaces`` others of the pod network."""
     opening = {"interface": node.transport.interface, "address": address}
-    ports = [{**_TUNNEL_PORT[tunnel_type], **opening}] if tunnel_type and node.datapath != "netdev" else []
-    return {"ports": ports, "interfaces": [GATEWAY]}
+    ports = [{**TUNNEL_PORT[tunnel_type], **opening}] if tunnel_type and node.datapath != "netdev" else []
+    ports += [{**opening, "interface": transport_device(node), **port} for port in more]
+    return {"ports": ports, "interfaces": [GATEWAY, *interfaces]}
 
 
-def nftables(node: Node, cluster_cidrs: Sequence[str], masquerade: bool, services: str) -> dict[str, str]:
-    """Table ``inet sluice``, with the rules for Services if there are any; and, with the userspace datapath, ``netdev sluice``, which
+def nftables(node: Node, cluster_cidrs: Sequence[str], masquerade: bool, services: str, encryption: str = "") -> dict[str, str]:
+    """Table ``inet sluice``, with the rules for Services and of encryption if there are any; and, with the userspace datapath, ``netdev sluice``, which
     keeps the kernel off the bridge's ports."""
-    tables = {"inet sluice": forward_rules() + (masquerade_rules(node.pod_cidrs, cluster_cidrs) if masquerade else "") + services}
+    tables = {"inet sluice": forward_rules() + (masquerade_rules(node.pod_cidrs, cluster_cidrs) if masquerade else "") + services + encryption}
     if node.datapath == "netdev":
         tables["netdev sluice"] = kernel_bypass_rules(node.transport.interface)
     return tables

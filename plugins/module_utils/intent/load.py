@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Collection, Mapping, Optional
 
 from ..errors import InputError, Problem
+from .encryption import check_encryption
 from .manifests import read_manifests, variable_documents
 from .nodes import NodeIntent, check_nodes, read_node
 from .objects import Objects, read_objects, with_implied_namespaces
@@ -69,6 +70,7 @@ def collect(
         host_settings = read_host(host, host_vars[host], problems)
         nodes[host] = read_node(host, host_settings, hosts[host].get("facts") or {}, settings.cluster, problems)
     check_nodes(nodes, settings.cluster, problems)
+    check_encryption(nodes, settings.cluster, bool(cluster_vars.get("sluice_ipsec_secret")), INVENTORY, problems)
     if not settings.plannable:
         return None, problems
     intent = Intent(

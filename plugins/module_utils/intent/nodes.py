@@ -7,12 +7,13 @@ from typing import Any, Iterable, Mapping, Optional, Sequence
 
 from ..errors import Problem
 from ..node.host.model import PROTOCOL
-from ..plan.addresses import BRIDGE, GATEWAY, TRANSPORT_BRIDGE, TUNNEL
-from .state import Cluster, Route, Transport
+from ..plan.addresses import BRIDGE, GATEWAY, TRANSPORT_BRIDGE, TUNNEL, WIREGUARD
+from .encryption import read_keys
+from .state import Cluster, Keys, Route, Transport
 from .syntax import Address, address, cidr
 from .variables import INVENTORY, HostSettings, overlap, some_hosts
 
-OWN_INTERFACES = ("lo", "ovs-netdev", "ovs-system", BRIDGE, GATEWAY, TUNNEL, TRANSPORT_BRIDGE)
+OWN_INTERFACES = ("lo", "ovs-netdev", "ovs-system", BRIDGE, GATEWAY, TUNNEL, TRANSPORT_BRIDGE, WIREGUARD)
 """What cannot be a transport: the loopback, and what Sluice and Open vSwitch make."""
 
 DEFAULT_ROUTES = ("default", "0.0.0.0/0", "::/0")
@@ -29,6 +30,8 @@ class NodeIntent:
     transport: Transport
     datapath: str = "system"
     labels: Mapping[str, str] = field(default_factory=dict)
+    encryption: str = "none"
+    keys: Keys = field(default_factory=Keys)
 
 
 def read_node(
@@ -37,11 +40,13 @@ def read_node(
     """The node that a host becomes.
 
     ``facts``: ``interfaces`` (name to ``mtu``, ``mac`` and ``addresses`` with prefix length), ``routes`` (``destination``, ``via``,
-    ``device``, ``protocol``), optionally ``bridges`` (bridge to names of its ports) and ``architecture`` (as `uname -m` has it).
+    ``device``, ``protocol``), optionally ``bridges`` (bridge to names of its ports), ``architecture`` (as `uname -m` has it) and
+    ``encryption`` (the fields of :class:`.state.Keys`).
     With a problem, the transport is empty: enough for the placement to know the node.
     """
     found = _Host(host, settings, facts, problems)
-    return NodeIntent(host, found.transport(cluster), settings.datapath, _labels(host, settings, facts))
+    keys = read_keys(facts.get("encryption") or {})
+    return NodeIntent(host, found.transport(cluster), settings.datapath, _labels(host, settings, facts), settings.encryption, keys)
 
 
 def check_nodes(nodes: Mapping[str, NodeIntent], cluster: Cluster, problems: list[Problem]) -> None:

@@ -9,7 +9,32 @@ from .kinds import ContainerPort, EndpointSlice, Ingress, Namespace, NetworkPoli
 from .kinds.admin_policy import AdminPolicy
 from .kinds.antrea import AntreaGroup, AntreaPolicy, Tier
 
-__all__ = ["Cluster", "ClusterState", "ContainerPort", "Node", "Pod", "Route", "Transport"]
+__all__ = ["Cluster", "ClusterState", "ContainerPort", "Ipsec", "Keys", "Node", "Pod", "Route", "Transport", "WireGuard"]
+
+
+@dataclass(frozen=True)
+class Ipsec:
+    """How tunnels are encrypted between nodes whose encryption is ipsec."""
+
+    authentication: str = "psk"
+    """psk | self_signed | ca"""
+    strict: bool = True
+    """Whether tunnel packets that are not encrypted are dropped, where they should be."""
+    nat_traversal: bool = False
+    """Whether ESP always travels within UDP (RFC 3948)."""
+    cipher: str = "aes256gcm16"
+    """Of IKE and ESP; one of plan.esp.CIPHERS."""
+    group: str = "ecp256"
+    """The Diffie-Hellman group of IKE and ESP."""
+
+
+@dataclass(frozen=True)
+class WireGuard:
+    """How packets travel between nodes whose encryption is wireguard."""
+
+    port: int = 51820
+    persistent_keepalive: int = 0
+    """Seconds; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +58,8 @@ class Cluster:
     """What policies say of connections that are there already. revalidate: the same as of new ones; keep: nothing."""
     unsupported: str = "refuse"
     """What happens to input that cannot be enforced. refuse: it is a problem; warn: it is left out, with a warning."""
+    ipsec: Ipsec = Ipsec()
+    wireguard: WireGuard = WireGuard()
 
 
 @dataclass(frozen=True)
@@ -62,6 +89,20 @@ class Transport:
 
 
 @dataclass(frozen=True)
+class Keys:
+    """What a node lets the others know of its keys; what is private never leaves it."""
+
+    wireguard: str = ""
+    """Its public key, in base64."""
+    certificate: str = ""
+    """PEM."""
+    authorities: tuple[str, ...] = ()
+    """PEM of each certificate authority that it believes; several while one takes another's place."""
+    revocations: tuple[str, ...] = ()
+    """PEM of their revocation lists."""
+
+
+@dataclass(frozen=True)
 class Node:
     name: str
     transport: Transport
@@ -70,6 +111,9 @@ class Node:
     datapath: str = "system"
     """system | netdev"""
     labels: Mapping[str, str] = field(default_factory=dict)
+    encryption: str = "none"
+    """none | ipsec | wireguard; what travels between two nodes is encrypted if both have the same one."""
+    keys: Keys = Keys()
 
 
 @dataclass(frozen=True)

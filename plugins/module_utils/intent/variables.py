@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Collection, Mapping, Optional
 
 from ..errors import Problem
+from .encryption import check_secret, read_ipsec, read_wireguard
 from .fields import Source, describe, one_of
 from .state import Cluster
 from .syntax import Network, address, cidr, label_key, label_value
@@ -43,6 +44,8 @@ class Variable:
     """Values that a user may expect to be choices, and why they are none."""
     per_host: bool = False
     """Whether hosts may differ in it."""
+    secret: bool = False
+    """Whether no message may show its value."""
 
 
 VARIABLES = (
@@ -77,14 +80,15 @@ VARIABLES = (
     ),
     Variable("sluice_mtu", "raw", "MTU of pods' interfaces in bytes, or auto: what the transport leaves after the tunnel.", default="auto"),
     Variable("sluice_masquerade", "bool", "Whether pods reach the world outside with their node's address.", default=True),
+    Variable("sluice_ipsec", "dict", "How IPsec encrypts tunnels: authentication, strict, nat_traversal, cipher and group.", default={}),
     Variable(
-        "sluice_encryption",
+        "sluice_ipsec_secret",
         "str",
-        "Encryption between nodes.",
-        default="none",
-        choices=("none",),
-        refused={"ipsec": "is not built yet", "wireguard": "is not built yet"},
+        "The secret of which the pre-shared key of each pair of nodes is made; at least 32 characters, from a vault.",
+        default="",
+        secret=True,
     ),
+    Variable("sluice_wireguard", "dict", "How WireGuard encrypts: port and persistent_keepalive.", default={}),
     Variable("sluice_manifests", "list", "Files and folders of Kubernetes manifests, relative to the inventory.", "str", default=()),
     Variable("sluice_namespaces", "list", "Namespace objects.", "dict", default=()),
     Variable("sluice_pods", "list", "Pod objects and workloads (Deployment, DaemonSet and so on).", "dict", default=()),
@@ -136,6 +140,14 @@ VARIABLES = (
         per_host=True,
     ),
     Variable("sluice_node_labels", "dict", "Labels of the node, which nodeSelectors see.", default={}, per_host=True),
+    Variable(
+        "sluice_encryption",
+        "str",
+        "Encryption between nodes: what travels between two of them is encrypted if both have the same.",
+        default="none",
+        choices=("none", "ipsec", "wireguard"),
+        per_host=True,
+    ),
 )
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 
@@ -164,6 +176,7 @@ class HostSettings:
     transport_interface: str
     transport_cidrs: tuple[str, ...]
     labels: Mapping[str, str]
+    encryption: str = "none"
 
 
 class _Values:
@@ -280,11 +293,15 @@ def read_cluster(variables: Mapping[str, object], problems: list[Problem]) -> Cl
     _check_overlap(values, pods, services)
     lengths = _read_prefix_lengths(values, pods)
     tunnel_type, traffic_mode = values.string("sluice_tunnel_type"), values.string("sluice_traffic_mode")
-    values.string("sluice_encryption")
     mtu = _read_mtu(values, pods)
     masquerade = values.boolean("sluice_masquerade")
     established, unsupported = values.string("sluice_established"), values.string("sluice_unsupported")
-    cluster = Cluster(name, _texts(pods), _texts(services), lengths, traffic_mode, tunnel_type, mtu, masquerade, established, unsupported)
+    ipsec = read_ipsec(values.raw("sluice_ipsec"), values.source)
+    wireguard = read_wireguard(values.raw("sluice_wireguard"), values.source)
+    check_secret(values.raw("sluice_ipsec_secret"), values.source)
+    cluster = Cluster(
+        name, _texts(pods), _texts(services), lengths, traffic_mode, tunnel_type, mtu, masquerade, established, unsupported, ipsec, wireguard
+    )
     return ClusterSettings(
         cluster,
         usable and len(lengths) == len(pods),
@@ -303,7 +320,11 @@ def read_host(host: str, variables: Mapping[str, object], problems: list[Problem
         values.problem("sluice_transport_interface", f"is {interface!r}", "the name of a network interface")
         interface = ""
     return HostSettings(
-        values.string("sluice_datapath"), interface, _texts(values.networks("sluice_transport_cidrs")), values.labels("sluice_node_labels")
+        values.string("sluice_datapath"),
+        interface,
+        _texts(values.networks("sluice_transport_cidrs")),
+        values.labels("sluice_node_labels"),
+        values.string("sluice_encryption"),
     )
 
 
@@ -336,7 +357,8 @@ def check_uniform(cluster: Mapping[str, object], hosts: Mapping[str, Mapping[str
         name, common = variable.name, cluster.get(variable.name)
         differing = [host for host in sorted(hosts) if name in hosts[host] and hosts[host][name] != common]
         if differing:
-            message = f"is {hosts[differing[0]][name]!r} here and {common!r} elsewhere"
+            values = "" if variable.secret else f"{hosts[differing[0]][name]!r} here and {common!r} elsewhere"
+            message = f"is {values or 'another here than elsewhere'}"
             problems.append(Problem(INVENTORY, some_hosts(differing), name, message, "one value for all of sluice_nodes"))
 
 

@@ -16,6 +16,10 @@ OFPORT_FIRST_POD = 16
 """Planned pods have ofports from here up to OFPORT_FIRST_DYNAMIC."""
 OFPORT_FIRST_DYNAMIC = 0x8000
 """A pod that no inventory knows gets this plus its place in the node's dynamic range, so that it never takes a planned number."""
+OFPORT_FIRST_ENCRYPTION = 0xD000
+OFPORT_ENCRYPTION_COUNT = 0x2000
+"""Ports that say which peers' tunnels are encrypted; beyond all dynamic ones, and below OpenFlow's own (OFPP_MAX is 0xff00)."""
+WIREGUARD = "sluice-wg0"
 
 SLOTS_MAX = 0x4000
 """No more host addresses of a node CIDR than this are used: an IPv6 /64 has more than ofports."""

@@ -132,7 +132,7 @@ def _state(
     objects = intent.objects
     return ClusterState(
         intent.cluster,
-        {name: Node(name, node.transport, cidrs[name], node.datapath, node.labels) for name, node in sorted(intent.nodes.items())},
+        {name: Node(name, node.transport, cidrs[name], node.datapath, node.labels, node.encryption, node.keys) for name, node in sorted(intent.nodes.items())},
         dict(sorted(objects.namespaces.items())),
         {pod.key: _pod(pod, given[pod.key]) for pod in sorted(pods, key=lambda pod: pod.key)},
         services,

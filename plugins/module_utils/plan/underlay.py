@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Iterable
+from typing import Iterable, Iterator
 
 from ..errors import InputError, Problem
 from ..intent.state import ClusterState, Node
 from ..intent.variables import MTU_MIN
+from .esp import CIPHERS, WIREGUARD_OVERHEAD, esp_payload
 
 ETHERNET = 14
 _IP_HEADER = {4: 20, 6: 40}
@@ -52,10 +53,10 @@ def pod_mtu(state: ClusterState, version: int) -> int:
     """
     cluster = state.cluster
     smallest = min(state.nodes.values(), key=lambda node: (node.transport.mtu, node.name))
-    cost = overhead(cluster.traffic_mode, cluster.tunnel_type, version)
-    most = smallest.transport.mtu - cost
+    most, what = min(_left(smallest.transport.mtu, state, version))
+    cost = smallest.transport.mtu - most
     reason = (f"{smallest.transport.interface} of {smallest.name} has MTU {smallest.transport.mtu}"
-              + (f", and {cluster.tunnel_type} over IPv{version} takes {cost}" if cost else ""))
+              + (f", and {what} over IPv{version} takes {cost}" if cost else ""))
     if cluster.mtu is not None and cluster.mtu > most:
         raise InputError([Problem("", "cluster " + cluster.name, "sluice_mtu", f"{cluster.mtu} does not fit: {reason}", f"at most {most}")])
     mtu = cluster.mtu if cluster.mtu is not None else most
@@ -64,6 +65,21 @@ def pod_mtu(state: ClusterState, version: int) -> int:
         raise InputError([Problem("", "cluster " + cluster.name, "sluice_mtu", f"{mtu} bytes are left for pods: {reason}",
                                   f"at least {least}, so a transport MTU of at least {least + cost}")])
     return mtu
+
+
+def _left(mtu: int, state: ClusterState, version: int) -> Iterator[tuple[int, str]]:
+    """What each way that packets may travel leaves of the transport's MTU, and the way's name. A node with encryption is enough for that
+    to count: pods would else lose packets while the encryption of the others is on its way."""
+    cluster, kinds = state.cluster, {node.encryption for node in state.nodes.values()}
+    cost = overhead(cluster.traffic_mode, cluster.tunnel_type, version)
+    if kinds != {"wireguard"}:
+        yield mtu - cost, cluster.tunnel_type
+    if "ipsec" in kinds:
+        ip, ipsec = _IP_HEADER[version], cluster.ipsec
+        room = esp_payload(mtu - ip, CIPHERS[ipsec.cipher], ipsec.nat_traversal)
+        yield room - (cost - ip), f"{cluster.tunnel_type} in ESP with {ipsec.cipher}{' in UDP' if ipsec.nat_traversal else ''}"
+    if "wireguard" in kinds:
+        yield mtu - _IP_HEADER[version] - WIREGUARD_OVERHEAD, "WireGuard"
 
 
 def _has(node: Node, version: int) -> bool:

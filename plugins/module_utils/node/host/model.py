@@ -84,7 +84,7 @@ class Port:
     """Packets to one of the host's addresses that come in by one interface."""
 
     protocol: str
-    """udp | tcp | gre"""
+    """udp | tcp | gre | esp"""
     interface: str
     address: str
     port: int = 0

@@ -30,7 +30,7 @@ _LINK_NAME = re.compile(r"[^\s/:%]{1,15}")
 # Narrower than the kernel's, as these go into the files and commands of others.
 _PLAIN_LINK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 _PORT_PROTOCOLS = ("udp", "tcp")
-_PROTOCOLS = (*_PORT_PROTOCOLS, "gre")
+_PROTOCOLS = (*_PORT_PROTOCOLS, "gre", "esp")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _SYSCTL_KEY = re.compile(r"[A-Za-z0-9_-]+([./][^\s./=][^\s./=]*)+")
 _TABLE = re.compile(r"(inet |ip |ip6 |arp |bridge |netdev )?[A-Za-z][A-Za-z0-9_]{0,63}")
