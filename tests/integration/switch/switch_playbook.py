@@ -92,7 +92,7 @@ def ansible_playbook(ovs: OvsSandbox, *arguments: str) -> subprocess.CompletedPr
     env = {**ovs.env, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_COLLECTIONS_PATH": f"{ROOT / 'collections'}:{PEER_FOLDER}",
            "ANSIBLE_NOCOLOR": "1", "PATH": os.environ["PATH"]}
     return subprocess.run([str(Path(sys.executable).with_name("ansible-playbook")), "-c", "local", "-e", f"ansible_python_interpreter={NODE_PYTHON}",
-                           *arguments], cwd=Path(arguments[-1]).parent, env=env, capture_output=True, text=True, check=False, timeout=600)
+                           *arguments], cwd=Path(arguments[-1]).parent, env=env, capture_output=True, text=True, check=False, timeout=1800)
 
 
 def run_steps(ovs: OvsSandbox, folder: Path, scenarios: Mapping[str, Sequence[Step]]) -> dict[str, list[str]]:
