@@ -24,7 +24,7 @@ class Attachment(NamedTuple):
     """Of the pod; empty, as ``name``, for a container that is none."""
     name: str
     interface: str
-    """The host's end of the veth pair, and the name of the port."""
+    """The host's end of the veth pair, or the VF's representor, and the name of the port."""
     mac: str
     ips: tuple[str, ...]
     ofport: int
@@ -32,6 +32,14 @@ class Attachment(NamedTuple):
     """Whether the plugin chose the addresses itself, from the quarter of the node's range that no inventory uses."""
     flows: tuple[str, ...] = ()
     """In ovs-ofctl's syntax; a planned pod's belong to the program of the node instead."""
+    device: str = ""
+    """PCI address of the VF that the pod has; empty for a veth pair, as what follows."""
+    vf: str = ""
+    """What the VF's interface was called on the host, and had:"""
+    vf_mac: str = ""
+    vf_mtu: int = 0
+    representor: str = ""
+    """What its representor was called."""
 
 
 def file_name(container_id: str, ifname: str) -> str:
@@ -65,7 +73,11 @@ def load_all(state_dir: str) -> list[Attachment]:
 
 
 def is_live(attachment: Attachment) -> bool:
-    """Whether its veth pair still exists; after a reboot, or when the container has died, it does not."""
+    """Whether its interface is still there; after a reboot, or when the container has died, it is not."""
+    if attachment.device:
+        # Imported where it is needed: most pods have no VF.
+        from .vf import is_given
+        return exists(attachment.interface) and is_given(attachment)
     return exists(attachment.interface)
 
 

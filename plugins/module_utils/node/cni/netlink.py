@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import struct
-from typing import Iterator, NamedTuple
+from typing import Iterator, NamedTuple, Optional
 
 _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK = 16, 17, 18
@@ -134,6 +134,22 @@ class Netlink:
     def set_flags(self, name: str, flags: int) -> None:
         """Raise IFF_* flags of a link; the others stay as they are."""
         self._do(_RTM_NEWLINK, 0, _IFINFO.pack(0, 0, 0, flags, flags) + _text(_IFLA_IFNAME, name))
+
+    def change(self, link: str, *, name: str = "", mac: str = "", mtu: int = 0, up: Optional[bool] = None, netns: Optional[int] = None) -> None:
+        """Change what is given of ``link``; with ``netns``, a descriptor, it goes into that namespace, where it is down."""
+        index = self.link(link).ifindex
+        flags, mask = (IFF_UP if up else 0), (0 if up is None else IFF_UP)
+        # The names of both namespaces count, so by number.
+        body = _IFINFO.pack(0, 0, index, flags, mask)
+        if netns is not None:
+            body += _number(_IFLA_NET_NS_FD, netns)
+        if mac:
+            body += _attribute(_IFLA_ADDRESS, bytes.fromhex(mac.replace(":", "")))
+        if mtu:
+            body += _number(_IFLA_MTU, mtu)
+        if name and name != link:
+            body += _text(_IFLA_IFNAME, name)
+        self._do(_RTM_NEWLINK, 0, body)
 
     def link(self, name: str) -> Link:
         for _kind, payload in self._request(_RTM_GETLINK, _NLM_F_ACK, _IFINFO.pack(0, 0, 0, 0, 0) + _text(_IFLA_IFNAME, name)):

@@ -9,7 +9,7 @@ from typing import Any, Mapping, TextIO
 
 from ...errors import SluiceError
 from . import attachment as attachments
-from . import bypass, flows, links, ports
+from . import bypass, flows, links, ports, vf
 from .attachment import Attachment
 from .ipam import dynamic, find_planned, planned, read_pods
 from .request import (
@@ -74,14 +74,18 @@ def _add(config: Config, request: Request) -> dict[str, Any]:
                 others = _reclaim(config, request)
                 attachment = flows.with_flows(dynamic(request, config.node_cidrs, [ip for other in others for ip in other.ips]))
             _take_over(config, attachment)
+            attachment = _with_vf(config, attachment, pod)
             attachments.save(config.state_dir, attachment)
             link = _link(config, attachment)
             try:
-                links.create(link, netns)
+                if attachment.device:
+                    vf.give(attachment, link, netns)
+                else:
+                    links.create(link, netns)
                 if config.datapath == "netdev":
                     bypass.close(attachment.interface)
             except (SluiceError, OSError) as error:
-                links.delete(attachment.interface)
+                _delete_link(attachment.interface, attachment)
                 attachments.forget(config.state_dir, request.container_id, request.ifname)
                 raise CniError(IO_FAILURE, f"{request.ifname} cannot be made in {request.netns}: {error}") from None
         try:
@@ -94,7 +98,17 @@ def _add(config: Config, request: Request) -> dict[str, Any]:
                 _remove(config, [attachment.interface], attachment)
                 _close_down(config)
             raise
-    return success(config.version, link, host_mac, request.netns)
+    return success(config.version, link, host_mac, request.netns, attachment.device)
+
+
+def _with_vf(config: Config, attachment: Attachment, pod: Mapping[str, Any] | None) -> Attachment:
+    """The attachment with the VF that the runtime names, or else the inventory; as it is if neither does."""
+    wanted = pod.get("vf") if pod else None
+    if not config.device and not wanted:
+        return attachment
+    ports.require_offload(config)
+    address = config.device or vf.address_of(wanted["interface"], wanted["number"]) if wanted else config.device
+    return vf.remembering(attachment, vf.find(address))
 
 
 def _reclaim(config: Config, request: Request) -> list[Attachment]:
@@ -111,17 +125,19 @@ def _reclaim(config: Config, request: Request) -> list[Attachment]:
 def _take_over(config: Config, attachment: Attachment) -> None:
     """A pod's new container may come before the DEL of its old one: the pod's interface and port go to the new one."""
     ports.remove(config, [attachment.interface], wait=True)
-    links.delete(attachment.interface)
     for known in attachments.load_all(config.state_dir):
         if known.interface == attachment.interface:
+            if known.device:
+                vf.take_back(known)
             attachments.forget(config.state_dir, known.container_id, known.ifname)
+    links.delete(attachment.interface)
 
 
 def _delete(config: Config, request: Request) -> None:
     attachment = attachments.load(config.state_dir, request.container_id, request.ifname)
     # Asked of the switch and not of the file, which a disk may have lost; and the port may have gone to the pod's next container.
     interfaces = ports.of_container(config, request.container_id, request.ifname)
-    if attachment and attachment.dynamic:
+    if attachment and (attachment.dynamic or attachment.device):
         interfaces = sorted({*interfaces, attachment.interface})
     _remove(config, interfaces, attachment)
     _close_down(config)
@@ -143,11 +159,19 @@ def _remove(config: Config, interfaces: list[str], attachment: Attachment | None
             flows.remove(config, attachment)
     finally:
         for interface in interfaces:
-            links.delete(interface)
+            _delete_link(interface, attachment)
             if config.datapath == "netdev":
                 bypass.forget(interface)
     if attachment:
         attachments.forget(config.state_dir, attachment.container_id, attachment.ifname)
+
+
+def _delete_link(interface: str, attachment: Attachment | None) -> None:
+    """The pod's veth pair goes, its VF goes back to the host."""
+    if attachment and attachment.device and interface == attachment.interface:
+        vf.take_back(attachment)
+    else:
+        links.delete(interface)
 
 
 def _check(config: Config, request: Request) -> None:

@@ -53,6 +53,15 @@ def _wait_for_ofport(connection: Connection, attachment: Attachment) -> None:
         raise CniError(SWITCH_FAILURE, f"Open vSwitch could not add the port {attachment.interface}: {reason}")
 
 
+def require_offload(config: Config) -> None:
+    """Raises CniError unless Open vSwitch offloads flows: without it, a representor's packets would all come through the CPU."""
+    with Connection(config.database) as connection:
+        rows = connection.transact([{"op": "select", "table": "Open_vSwitch", "where": [], "columns": ["other_config"]}])[0]["rows"]
+    if not any(pair == ["hw-offload", "true"] for row in rows for pair in row["other_config"][1]):
+        raise CniError(SWITCH_FAILURE, "the pod asks for a VF (deviceID), but hardware offload is off in Open vSwitch on this node; set "
+                                       "sluice_offload.hw_offload to true and run the site playbook")
+
+
 def remove(config: Config, interfaces: Iterable[str], wait: bool = False) -> None:
     """Remove these ports from the bridge, in one transaction; those that are not there are gone already.
 

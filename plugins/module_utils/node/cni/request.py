@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Mapping, NamedTuple
 
 from ...errors import SluiceError
@@ -21,6 +22,7 @@ SWITCH_FAILURE = 101
 CHECK_FAILED = 102
 
 _IFNAME_MAX = 15
+_PCI_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _SEPARATORS = str.maketrans("", "", "._-")
 
 
@@ -48,6 +50,8 @@ class Config(NamedTuple):
     pods: str
     """File of the node's planned pods."""
     state_dir: str
+    device: str
+    """PCI address of the VF that the pod is to have; empty for a veth pair."""
     previous: Mapping[str, Any]
     """prevResult, empty if there is none."""
 
@@ -104,6 +108,10 @@ def parse_config(document: Mapping[str, Any]) -> Config:
     datapath = document.get("datapath", "system")
     if datapath not in ("system", "netdev"):
         wrong.append(f"'datapath' is {datapath!r}, expected system or netdev")
+    device, problem = _device(document)
+    wrong += [problem] if problem else []
+    if device and datapath == "netdev":
+        wrong.append("'deviceID' is given, but a VF's flows are only offloaded by the kernel's datapath ('datapath' system)")
     if not wrong and len(document["gateways"]) != len(document["node_cidrs"]):
         wrong.append("'gateways' has to have one address for each of 'node_cidrs'")
     if wrong:
@@ -113,7 +121,25 @@ def parse_config(document: Mapping[str, Any]) -> Config:
         gateways=tuple(document["gateways"]), node_cidrs=tuple(document["node_cidrs"]),
         database=document.get("database", "unix:/var/run/openvswitch/db.sock"),
         pods=document.get("pods", "/etc/sluice/pods.json"), state_dir=document.get("state_dir", "/var/lib/sluice/pods"),
-        previous=document.get("prevResult", {}))
+        device=device, previous=document.get("prevResult", {}))
+
+
+def _device(document: Mapping[str, Any]) -> tuple[str, str]:
+    """The VF that the runtime asks for, and what is wrong with it.
+
+    Multus gives a delegate what the SR-IOV device plugin has allocated, as ``deviceID`` of its configuration and, to plugins with that
+    capability, of ``runtimeConfig``.
+    """
+    capabilities = document.get("runtimeConfig", {})
+    given = {value for value in (document.get("deviceID"), capabilities.get("deviceID") if isinstance(capabilities, dict) else None) if value}
+    if not given:
+        return "", ""
+    device = given.pop()
+    if given:
+        return "", f"'deviceID' is {device!r} and {given.pop()!r} of runtimeConfig"
+    if not isinstance(device, str) or not _PCI_ADDRESS.fullmatch(device):
+        return "", f"'deviceID' is {device!r}, expected a PCI address such as 0000:03:00.2"
+    return device, ""
 
 
 def parse_request(environment: Mapping[str, str]) -> Request:

@@ -14,12 +14,14 @@ def link_addresses(attachment: Attachment, node_cidrs: tuple[str, ...]) -> tuple
     return tuple(f"{ip}/{cidr.partition('/')[2]}" for ip in attachment.ips for cidr in node_cidrs if (":" in ip) == (":" in cidr))
 
 
-def success(version: str, link: PodLink, host_mac: str, netns: str) -> dict[str, Any]:
-    """The result of an ADD."""
+def success(version: str, link: PodLink, host_mac: str, netns: str, device: str = "") -> dict[str, Any]:
+    """The result of an ADD; ``device`` is the PCI address of the VF, if it is one."""
     host: dict[str, Any] = {"name": link.interface, "mac": host_mac}
     container: dict[str, Any] = {"name": link.ifname, "mac": link.mac, "sandbox": netns}
     if version == "1.1.0":
         host["mtu"] = container["mtu"] = link.mtu
+        if device:
+            container["pciID"] = device
     gateway = {":" in address: address for address in link.gateways}
     ips = []
     for address in link.addresses:
