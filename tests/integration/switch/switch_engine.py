@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from collections import Counter
 from typing import Any
 
 from ovs_sandbox import OvsSandbox
 
 from sluice.ovs.ovsdb import Connection
-from sluice.ovs.switch.apply import Outcome, apply, read
+from sluice.ovs.switch.apply import NotRealised, Outcome, apply, read
+from sluice.ovs.switch.database import INTERFACE_STATUS, selects
 from sluice.ovs.switch.describe import gathered, interface_status
+from sluice.ovs.switch.record import Record
+from sluice.ovs.switch.schema import TABLES
 
 Config = dict[str, Any]
 
@@ -53,6 +57,42 @@ def contents(ovs: OvsSandbox) -> tuple[Config, dict[str, Any]]:
         switch = read(connection)
     places = {name: {key: status.get(key) for key in ("bridge", "port", "owner")} for name, status in interface_status(switch).items()}
     return gathered(switch), places
+
+
+def anyway(ovs: OvsSandbox, config: Config, state: str = "merged", *, owner: str = "sluice", adopt: bool = False) -> Outcome:
+    """As `run`, of a config that has things which ovs-vswitchd cannot make, like a patch without a peer."""
+    try:
+        return apply(ovs.database, config, state, owner, 20, adopt=adopt)
+    except NotRealised as error:
+        if "ovs-vswitchd reports" in str(error) or "has OpenFlow port number" in str(error):
+            return error.outcome
+        raise
+
+
+def everything(ovs: OvsSandbox) -> Any:
+    """All that is configured, with whose it is and with Sluice's bookkeeping; less the UUIDs."""
+    with Connection(ovs.database) as connection:
+        return _content(read(connection).root)
+
+
+def _content(record: Record) -> Any:
+    return [dict(record.values), {key: {name: _content(item) for name, item in records.items()} for key, records in record.children.items()}]
+
+
+def counted(ovs: OvsSandbox) -> Counter[str]:
+    """How many rows each table has."""
+    with Connection(ovs.database) as connection:
+        tables = [table for table in TABLES if table in connection.columns()]
+        results = connection.transact([{"op": "select", "table": table, "where": [], "columns": ["_uuid"]} for table in tables])
+    return Counter({table: len(result["rows"]) for table, result in zip(tables, results) if result["rows"]})
+
+
+def snapshot(ovs: OvsSandbox) -> Any:
+    """Every row as it is configured, with its UUID and with what each run that writes counts up. Quicker than `dump`."""
+    with Connection(ovs.database) as connection:
+        columns = connection.columns()
+        wanted = [{**select, "columns": [column for column in select["columns"] if column not in (*INTERFACE_STATUS, "cur_cfg")]} for select in selects(columns)]
+        return [sorted(map(repr, result["rows"])) for result in connection.transact(wanted)]
 
 
 def dump(ovs: OvsSandbox) -> str:

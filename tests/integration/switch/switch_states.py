@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
+from zlib import crc32
 
 from hypothesis import strategies as st
 
@@ -20,19 +21,14 @@ Config = dict[str, Any]
 Draw = st.DrawFn
 
 BRIDGES = ("br0", "br1", "br2")
-PORTS = tuple(f"p{number}" for number in range(6))
-MAPPED_TYPES: Mapping[str, tuple[Mapping[str, str], ...]] = {
-    "internal": ({},),
-    "tap": ({},),
-    "patch": ({"peer": "p0"}, {"peer": "p1"}),
-    "geneve": ({"remote_ip": "flow", "key": "flow"}, {"remote_ip": "192.0.2.1", "key": "5", "csum": "true"}),
-    "vxlan": ({"remote_ip": "192.0.2.2"}, {"remote_ip": "192.0.2.2", "dst_port": "4790", "key": "7"}),
-    "gre": ({"remote_ip": "192.0.2.3"}, {"remote_ip": "192.0.2.3", "local_ip": "192.0.2.9", "tos": "inherit"}),
-}
-"""Types of interfaces that a sandbox can make, and options of theirs."""
-TYPES = ("internal", "internal", "internal", *MAPPED_TYPES)
-"""Devices of the dummy datapath are quick to make."""
-MANY_TEXTS = ("1", "a,b", 'say "x"', "{}", "ä=;")
+PORTS = ("p0", "p1", "p2", "p3", "t0", "t1")
+"""Those with a t are tunnels: ovs-vswitchd 3.1 ends with an assertion (tunnel.c: cfg failed in tnl_port_add__) where what was a tunnel
+becomes something else on another bridge, and where two tunnels of the same options are exchanged."""
+TYPES = ("internal", "internal", "internal", "tap", "patch")
+"""Of the dummy datapath, which is quick to make internal devices."""
+TUNNELS: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("geneve", {"remote_ip": "flow"}), ("geneve", {"remote_ip": "192.0.2.1", "csum": "true"}), ("vxlan", {"remote_ip": "192.0.2.2"}),
+    ("vxlan", {"remote_ip": "192.0.2.2", "dst_port": "4790"}), ("gre", {"remote_ip": "192.0.2.3", "tos": "inherit"}))
 TARGETS = ("tcp:127.0.0.1:9", "tcp:[::1]:9", "unix:/nonexistent/socket")
 VALUES: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("Bridge", "datapath_type"): ("dummy",),
@@ -42,7 +38,8 @@ VALUES: Mapping[tuple[str, str], tuple[Any, ...]] = {
     ("Interface", "mac"): ("0a:00:00:00:00:03", "0a:00:00:00:00:04"),
     ("Interface", "mtu_request"): (1400, 1450),
     ("Interface", "bfd"): ({"enable": "true"}, {"enable": "false", "min_rx": "500"}),
-    ("Interface", "lldp"): ({"enable": "true"}, {"enable": "false"}),
+    # With LLDP and auto_attach, ovs-vswitchd writes trunks and vlan_mode of the ports itself.
+    ("Interface", "lldp"): ({"enable": "false"},),
     ("Interface", "cfm_mpid"): (-1, 5),
     ("Interface", "other_config"): ({"emc-enable": "false"}, {"k": "a,b"}),
     ("Flow_Table", "name"): ("classify", "output", "t-0"),
@@ -102,7 +99,7 @@ class _Maker:
     def bridge(self, name: str, ports: list[str]) -> Config:
         draw = self._draw
         numbers = draw(st.lists(st.sampled_from([None, None, 10, 11, 12, 13]), min_size=len(ports), max_size=len(ports)))
-        made = [self.port(port, number if numbers.index(number) == index else None) for index, (port, number) in enumerate(zip(ports, numbers))]
+        made = [self.port(name, port, number if numbers.index(number) == index else None) for index, (port, number) in enumerate(zip(ports, numbers))]
         local: Config = {"name": name, "interfaces": [{"name": name, "type": "internal"}]}
         if draw(st.booleans()):
             local["interfaces"][0].update(self.columns("Interface", but=("type", "options")))
@@ -112,20 +109,22 @@ class _Maker:
             bridge.update(self.children(child, [port["name"] for port in bridge["ports"]]))
         return bridge
 
-    def port(self, name: str, number: int | None) -> Config:
+    def port(self, bridge: str, name: str, number: int | None) -> Config:
         draw = self._draw
         members = [name] if draw(st.integers(0, 3)) else [f"{name}-a", f"{name}-b"]
-        interfaces = [self.interface(member) for member in members]
+        interfaces = [self.interface(bridge, member) for member in members]
         if number:
             interfaces[0]["ofport_request"] = number
         qos = self.children(next(child for child in TABLES["Port"].children if child.key == "qos")) if draw(st.integers(0, 2)) == 2 else {}
         return {"name": name, **self.columns("Port", but=() if len(members) > 1 else ("bond_mode",)), **qos, "interfaces": interfaces}
 
-    def interface(self, name: str) -> Config:
-        kind = self._draw(st.sampled_from(TYPES))
-        options = dict(self._draw(st.sampled_from(MAPPED_TYPES[kind])))
-        if options.get("peer") == name:
-            options["peer"] = "p5"
+    def interface(self, bridge: str, name: str) -> Config:
+        if name.startswith("t"):
+            kind, known = self._draw(st.sampled_from(TUNNELS))
+            options = {**known, "key": str(crc32((bridge + name).encode()) % 2**24)}
+        else:
+            kind = self._draw(st.sampled_from(TYPES))
+            options = {"peer": self._draw(st.sampled_from(("p8", "p9")))} if kind == "patch" else {}
         return {"name": name, **self.columns("Interface", but=("type", "options")), "type": kind, **({"options": options} if options else {})}
 
     def children(self, child: Child, ports: list[str] | None = None) -> Config:

@@ -2,10 +2,10 @@
 """The steps from one switch state to another, each in two renderings: an ovs-vsctl command for people, edits for the database."""
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Protocol, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Protocol
 
 from . import commands
-from .record import Record, Row, has_owner, owner_of
+from .record import Record, Row, has_owner
 from .schema import TABLES, Child, Column
 from .transaction import Transaction, reference
 from .values import EMPTY_VALUES, Value, Values
@@ -52,7 +52,7 @@ class Remove(NamedTuple):
     record: Record
 
     def command(self) -> str:
-        return commands.remove(self.parent, self.child, self.key, self.record, _staying(self.record))
+        return commands.remove(self.parent, self.child, self.key, self.record, self._is_deleted())
 
     def edit(self, transaction: Transaction) -> None:
         row = self.record.row
@@ -65,26 +65,27 @@ class Remove(NamedTuple):
                 transaction.remove(self.parent, self.child.column, [[self.key, reference(row)]], "map")
             else:
                 transaction.remove(self.parent, self.child.column, [reference(row)])
-        for gone in _to_delete(self.record, owner_of(self.record)):
+        if self._is_deleted():
+            transaction.delete(row)
+        for gone in _referring(self.record):
             transaction.delete(gone)
 
-    def shared(self) -> Iterator[Tuple[Row, Record]]:
-        """What loses one of several that refer to it, and would stay without any: each with the row that refers to it."""
-        return _shared(self.parent, self.record)
+    def _is_deleted(self) -> bool:
+        return TABLES[self.record.row.table].is_root and not self.record.shared
 
 
 class Destroy(NamedTuple):
-    """A row goes that several referred to, of which none is left."""
+    """A row goes that would stay, although nothing refers to it any more. It is a step of its own because ovs-vsctl cannot do it in one with the removal
+    of a port: it leaves out what it would do to a row that is going to be collected, and so does not end its references."""
 
     record: Record
 
     def command(self) -> str:
-        return commands.destroy(_staying(self.record))
+        return commands.destroy(self.record.row)
 
     def edit(self, transaction: Transaction) -> None:
         transaction.guard_value(self.record.row, "external_ids", self.record.values["external_ids"])
-        for gone in _to_delete(self.record, owner_of(self.record)):
-            transaction.delete(gone)
+        transaction.delete(self.record.row)
 
 
 class MovePort(NamedTuple):
@@ -164,25 +165,10 @@ def _filled(record: Record) -> Values:
     return {column: value for column, value in record.values.items() if value != nothing[column]}
 
 
-def _staying(record: Record) -> List[Row]:
-    """The rows of a record that is taken out which stay if they are not deleted, less those that others made or refer to."""
-    return [row for row in _to_delete(record, owner_of(record)) if TABLES[row.table].is_root]
-
-
-def _to_delete(record: Record, owner: Optional[str]) -> List[Row]:
-    """Those that stay, with all that refers to them: ovsdb-server looks for references before it collects what nothing refers to."""
-    is_root = TABLES[record.row.table].is_root
-    if record.shared or (is_root and owner_of(record) != owner):
+def _referring(record: Record) -> List[Row]:
+    """Rows that are collected, but lead to rows that have to be deleted: ovsdb-server looks for references before it collects."""
+    if record.shared or TABLES[record.row.table].is_root:
         return []
     below = [item for child in TABLES[record.row.table].children for item in record.of(child.key).values()]
-    rows = [row for item in below for row in _to_delete(item, owner)]
-    return [record.row, *rows] if is_root or rows or any(TABLES[item.row.table].is_root for item in below) else []
-
-
-def _shared(user: Row, record: Record) -> Iterator[Tuple[Row, Record]]:
-    if not record.shared:
-        for child in TABLES[record.row.table].children:
-            for item in record.of(child.key).values():
-                yield from _shared(record.row, item)
-    elif TABLES[record.row.table].is_root:
-        yield user, record
+    rows = [row for item in below for row in _referring(item)]
+    return [record.row, *rows] if rows or any(TABLES[item.row.table].is_root for item in below) else []

@@ -30,8 +30,8 @@ def insert(parent: Row, child: Child, key: Any, record: Record) -> str:
     return _chain(list(_create_in(parent, child, key, record, _Ids())))
 
 
-def remove(parent: Row, child: Child, key: Any, record: Record, deleted: Sequence[Row]) -> str:
-    """Takes a row out; ``deleted`` are those that would stay."""
+def remove(parent: Row, child: Child, key: Any, record: Record, is_deleted: bool) -> str:
+    """Takes a row out; with ``is_deleted``, it would stay nevertheless."""
     name, row = record.row.name, record.row
     parts: List[List[str]] = []
     if child.key == "bridges":
@@ -40,12 +40,12 @@ def remove(parent: Row, child: Child, key: Any, record: Record, deleted: Sequenc
         parts = [["del-port", parent.name, name]]
     elif child.column:
         parts = [["remove", *_where(parent), child.column, str(key) if child.shape == "map" else row.uuid]]
-    return _chain(parts + _destroy(deleted))
+    return _chain(parts + ([["destroy", row.table, row.uuid]] if is_deleted else []))
 
 
-def destroy(rows: Sequence[Row]) -> str:
-    """Deletes rows to which nothing refers."""
-    return _chain(_destroy(rows))
+def destroy(row: Row) -> str:
+    """Deletes a row to which nothing refers."""
+    return _chain([["destroy", row.table, row.uuid]])
 
 
 def move(port: Row, source: Row, target: Row) -> str:
@@ -116,12 +116,10 @@ def _create(child: Child, key: Any, record: Record, ids: _Ids, made: List[List[s
         made.append([f"--id={bridge}", "get", "Bridge", parent.name])
         below.append(f"{child.back}={bridge}")
     told_apart = [f"{child.by}={_text(key)}"] if child.shape == "list" else []
-    made.append([f"--id={name}", "create", record.row.table, *told_apart, *assignments, *below])
+    # ovs-vsctl's create takes no row without a column; the last of each table is a map.
+    nothing = [f"{TABLES[record.row.table].columns[-1].name}={{}}"]
+    made.append([f"--id={name}", "create", record.row.table, *([*told_apart, *assignments, *below] or nothing)])
     return name
-
-
-def _destroy(rows: Sequence[Row]) -> List[List[str]]:
-    return [["destroy", row.table, row.uuid] for row in rows]
 
 
 def _set(record: Record, but: Sequence[str] = ()) -> List[List[str]]:
@@ -156,7 +154,7 @@ def _where(row: Row) -> List[str]:
 
 def _text(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+    return text if isinstance(value, int) or BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
 
 
 def _chain(parts: List[List[str]]) -> str:

@@ -87,8 +87,8 @@ def _unsupported_type(wanted: Wanted, column: str, there: Optional[Record], supp
 
 def _unknown_columns(table: str, wanted: Wanted, have: Switch) -> Iterator[Problem]:
     """Columns that this version of Open vSwitch does not have."""
-    for name in wanted.values:
-        if (table, name) in have.absent:
+    for name, value in wanted.values.items():
+        if (table, name) in have.absent and value not in (None, (), {}):
             yield Problem("", "", f"{wanted.path}.{name}", "is not known to the Open vSwitch on this machine", "a newer one, or to leave it out")
     for child in TABLES[table].children:
         for item in wanted.of(child.key).values():

@@ -2,7 +2,7 @@
 """The changes from one switch state to another: pure, and in a stable order."""
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Set, Tuple
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Set, Tuple
 
 from ...errors import InputError
 from .changes import Change, Destroy, Insert, MovePort, Remove, SetColumn
@@ -61,11 +61,25 @@ def difference(have: Switch, goal: Switch) -> Iterator[Change]:
     for change in _changes(have, goal):
         yield change
         if isinstance(change, Remove):
-            for user, record in change.shared():
-                left = users.setdefault(record.row.uuid, set())
-                left.add(user.uuid)
-                if len(left) == record.users and owner_of(record) == owner_of(change.record):
-                    yield Destroy(record._replace(users=1))
+            yield from _forsaken(change.parent, change.record, owner_of(change.record), users, is_top=True)
+
+
+def _forsaken(user: Row, record: Record, owner: Optional[str], users: Dict[str, Set[str]], is_top: bool = False) -> Iterator[Change]:
+    """What has to be deleted after a ``record`` was taken out, as the last that referred to it has gone: not what somebody else made.
+
+    ``users`` keeps who has gone of several that refer to the same.
+    """
+    is_root = TABLES[record.row.table].is_root
+    if is_root and (record.shared or not is_top):
+        gone = users.setdefault(record.row.uuid, set())
+        gone.add(user.uuid)
+        if len(gone) < record.users or owner_of(record) != owner:
+            return
+        yield Destroy(record)
+    if is_root or not record.shared:
+        for child in TABLES[record.row.table].children:
+            for item in record.of(child.key).values():
+                yield from _forsaken(record.row, item, owner, users)
 
 
 def _changes(have: Switch, goal: Switch) -> Iterator[Change]:
