@@ -113,7 +113,9 @@ def _children(child: Child, have: Record, goal: Record, origin: Mapping[str, Rec
         return
     # A row that others refer to stays as it is for them.
     replaced = {key for key, record in old.items() if key in new and (not new[key].row.uuid or (record.shared and record is not new[key]))}
-    yield from (Remove(goal.row, child, key, record) for key, record in old.items() if key not in new or key in replaced)
+    removals = [Remove(goal.row, child, key, record) for key, record in old.items() if key not in new or key in replaced]
+    if child.key != "interfaces":
+        yield from removals
     for key, record in new.items():
         if key in old and key not in replaced:
             yield from _record(old[key], record, origin)
@@ -124,6 +126,8 @@ def _children(child: Child, have: Record, goal: Record, origin: Mapping[str, Rec
             yield from _record(local, record, origin)
         else:
             yield Insert(goal.row, child, key, _as_new(record), old)
+    if child.key == "interfaces":  # A port is never without one.
+        yield from removals
 
 
 def _ports_of(have: Record, goal: Record, origin: Mapping[str, Record]) -> Iterator[Change]:
