@@ -33,6 +33,9 @@ if [ "$extra" = test ]; then
     need mmdebstrap mmdebstrap
     need nc netcat-openbsd
     need systemd-nspawn systemd-container
+    need mke2fs e2fsprogs
+    need qemu-img qemu-utils
+    need qemu-system-x86_64 qemu-system-x86
     # Modules in tests run under the distribution's Python, as on nodes.
     /usr/bin/python3 -c 'import ovs, yaml' 2>/dev/null || packages="$packages python3-openvswitch python3-yaml"
 fi

@@ -76,7 +76,7 @@ def qemu(lab: Lab, node: Node, material: Material, accelerator: str) -> list[str
     folder = lab.home / "nodes" / node.name
     command = [
         "qemu-system-x86_64", "-name", node_namespace(lab.name, node.name),
-        "-machine", "q35", "-accel", accelerator, "-cpu", "host" if accelerator == "kvm" else "max", "-m", str(MEMORY_MIB),
+        "-machine", "q35", "-accel", accelerator, "-cpu", "host" if accelerator == "kvm" else "max,-svm,-la57", "-m", str(MEMORY_MIB),
         "-nodefaults", "-no-user-config", "-display", "none", "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
         "-kernel", str(material.image / KERNEL), "-initrd", str(folder / _INITRD),
         # Fixed names for the interfaces. Who runs code in a node of a lab has root there, so what guards the kernel against it only takes time.
@@ -96,7 +96,7 @@ def initrd(own_files: Path) -> bytes:
     """A RAM disk, to be put before the image's, with ``own_files`` as a tar archive and its hash. The image's puts the files in place
     when it does not find that hash there: once, so that what the node itself makes of them stays."""
     archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.GNU_FORMAT) as tar:
         for path in sorted(own_files.rglob("*")):
             tar.add(path, str(path.relative_to(own_files)), recursive=False)
     content = archive.getvalue()

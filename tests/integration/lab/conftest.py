@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from lab.lab_host import LabHost
+from lab.lab_host import BOOT_SECONDS, LabHost
 
 
 def _lab() -> Iterator[LabHost]:
@@ -41,4 +41,12 @@ def pair() -> Iterator[LabHost]:
     """A lab of two nodes that the tests of a module share."""
     for lab in _lab():
         assert lab.up(1, 2)["changed"]
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[LabHost]:
+    """A lab of one virtual machine that the tests of a module share."""
+    for lab in _lab():
+        lab.up(1, machine="vm", wait=BOOT_SECONDS)
         yield lab

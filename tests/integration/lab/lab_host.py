@@ -14,6 +14,8 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 DIRECTORY = Path("/var/lib/sluice-lab")
 PACKAGES = ["conntrack", "containerd", "ethtool", "iperf3", "nftables", "openvswitch-switch", "python3-netaddr", "python3-openvswitch",
             "python3-yaml", "runc", "tcpdump"]
+# How long a virtual machine may take: half a minute of one core without KVM, which it may have to share.
+BOOT_SECONDS = 600
 
 # What Ansible does with a module on a host, without Ansible around it: so that a test can kill exactly this process.
 _RUNNER = """
@@ -49,9 +51,9 @@ class LabHost:
         self.name = name
         self.options = {"packages": PACKAGES, **options}
 
-    def arguments(self, numbers: Sequence[int], **options: Any) -> dict[str, Any]:
+    def arguments(self, numbers: Sequence[int], machine: str = "container", **options: Any) -> dict[str, Any]:
         """The module's options for the nodes with these numbers."""
-        nodes = [{"name": f"n{number}", "management": [f"192.168.76.{number + 10}", f"fd76::{number + 10}"],
+        nodes = [{"name": f"n{number}", "machine": machine, "management": [f"192.168.76.{number + 10}", f"fd76::{number + 10}"],
                   "underlay": [f"192.168.77.{number + 10}", f"fd77::{number + 10}"]} for number in numbers]
         return {"name": self.name, "nodes": nodes, "management": {"ipv4": "192.168.76.0/24", "ipv6": "fd76::/64"},
                 "underlay": {"ipv4": "192.168.77.0/24", "ipv6": "fd77::/64"}, **self.options, **options}
