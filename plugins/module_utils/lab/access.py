@@ -136,7 +136,7 @@ def _wait(lab: Lab, node: Node, deadline: float, powered: Callable[[str], bool])
             return "it went off"
         try:
             # --wait ends when the boot has, so what comes next does not meet a half-booted machine.
-            result = subprocess.run(["ssh", "-F", str(_config_file(lab)), "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", node.name,
+            result = subprocess.run(["ssh", "-F", str(_config_file(lab)), "-o", "BatchMode=yes", "-o", "ConnectTimeout=30", node.name,
                                      "systemctl is-system-running --wait"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                                     timeout=max(1.0, deadline - time.monotonic()), check=False)
         except subprocess.TimeoutExpired:

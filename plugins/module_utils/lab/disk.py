@@ -22,10 +22,12 @@ PACKAGES = (*image.PACKAGES, "linux-image-cloud-amd64", "initramfs-tools")
 # What a disk can grow to; the file holds what is used of it.
 _SIZE = "16G"
 
-_OWN_FILES_SCRIPT = """\
+# Run in the RAM disk. It mounts the packages, too: systemd would wait for udev to find their disk, which takes as long as half a boot.
+_START_SCRIPT = """\
 #!/bin/sh
-# Puts the node's own files, which came with the RAM disk, into its root file system.
+# Puts the node's own files, which came with the RAM disk, into its root file system, and mounts the packages.
 [ "$1" = prereqs ] && exit 0
+mount -t ext4 -o ro /dev/vdb "$rootmnt/srv/apt"
 kept="$rootmnt/var/lib/sluice-lab.hash"
 if [ -e /sluice-lab.tar ] && [ "$(cat /sluice-lab.hash)" != "$(cat "$kept" 2>/dev/null)" ]; then
   chroot "$rootmnt" tar --extract --no-overwrite-dir --directory=/ < /sluice-lab.tar
@@ -35,16 +37,17 @@ fi
 
 FILES: Mapping[str, str] = {
     **image.COMMON_FILES,
-    "etc/fstab": "/dev/vda / ext4 errors=remount-ro 0 0\n/dev/vdb /srv/apt ext4 ro 0 0\n",
+    "etc/fstab": "/dev/vda / ext4 errors=remount-ro 0 0\n",
     # The machine is known, so the RAM disk need not hold drivers of all others.
     "etc/initramfs-tools/conf.d/sluice-lab": "MODULES=list\n",
     "usr/share/initramfs-tools/modules.d/sluice-lab": "virtio_pci\nvirtio_blk\next4\n",
-    "etc/initramfs-tools/scripts/init-bottom/sluice-lab": _OWN_FILES_SCRIPT,
+    "etc/initramfs-tools/scripts/init-bottom/sluice-lab": _START_SCRIPT,
     # A disk that does not outlive its lab is not worth waiting for.
     "etc/dpkg/dpkg.cfg.d/sluice-lab": "force-unsafe-io\n",
 }
 
 _FINISH = image.finish("sluice-lab-apt.service") + """\
+systemctl --root="$1" --quiet mask e2scrub_reap.service e2scrub_all.timer fstrim.timer
 mkdir -p "$1/srv/apt"
 : > "$1/etc/machine-id"
 chroot "$1" update-initramfs -u

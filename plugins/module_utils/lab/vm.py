@@ -39,18 +39,22 @@ def make(folder: Path, material: Material) -> None:
 
 @functools.cache
 def accelerator() -> str:
-    """What runs a guest's instructions here, as QEMU's -accel wants it: KVM if a guest of one sector gets through with it, else QEMU itself.
-
-    /dev/kvm may be there, and a guest hang at its first instruction, as in a virtual machine whose host does not nest them."""
-    if os.access("/dev/kvm", os.R_OK | os.W_OK):
-        with tempfile.NamedTemporaryFile(prefix="sluice-lab-") as sector:
-            sector.write(_PROBE)
-            sector.flush()
-            probe = ["qemu-system-x86_64", "-accel", "kvm", "-m", "16", "-nodefaults", "-no-user-config", "-display", "none",
-                     "-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-drive", f"file={sector.name},format=raw,readonly=on"]
-            if ends_with(probe, _PROBE_EXIT_CODE, _PROBE_SECONDS):
-                return "kvm"
+    """What runs a guest's instructions here, as QEMU's -accel wants it: KVM if a guest gets through with it, else QEMU itself."""
+    if os.access("/dev/kvm", os.R_OK | os.W_OK) and guest_runs("kvm"):
+        return "kvm"
     return "tcg,thread=multi,tb-size=512"
+
+
+def guest_runs(accelerator: str) -> bool:
+    """Whether a guest of one boot sector gets to its end with ``accelerator``.
+
+    /dev/kvm may be there and a guest hang at its first instruction, as in a virtual machine whose host does not nest them."""
+    with tempfile.NamedTemporaryFile(prefix="sluice-lab-") as sector:
+        sector.write(_PROBE)
+        sector.flush()
+        return ends_with(["qemu-system-x86_64", "-accel", accelerator, "-m", "16", "-nodefaults", "-no-user-config", "-display", "none",
+                          "-device", "isa-debug-exit,iobase=0xf4,iosize=1", "-drive", f"file={sector.name},format=raw,if=floppy,readonly=on"],
+                         _PROBE_EXIT_CODE, _PROBE_SECONDS)
 
 
 def supervisor(lab: Lab, node: Node, material: Material) -> str:
@@ -80,7 +84,8 @@ def qemu(lab: Lab, node: Node, material: Material, accelerator: str) -> list[str
         "-nodefaults", "-no-user-config", "-display", "none", "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
         "-kernel", str(material.image / KERNEL), "-initrd", str(folder / _INITRD),
         # Fixed names for the interfaces. Who runs code in a node of a lab has root there, so what guards the kernel against it only takes time.
-        "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off panic=1",
+        # A machine that has to share its core with others is not to be given up by its own systemd.
+        "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off panic=1 systemd.default_timeout_start_sec=600",
         "-drive", f"if=none,id=root,file={folder / _OVERLAY},format=qcow2", "-device", "virtio-blk-pci,drive=root",
         "-drive", f"if=none,id=apt,file={material.repository / REPOSITORY_DISK},format=raw,readonly=on", "-device", "virtio-blk-pci,drive=apt",
         "-device", "virtio-rng-pci",

@@ -7,6 +7,12 @@ import time
 import pytest
 from lab.lab_host import BOOT_SECONDS, DIRECTORY, LabHost
 
+from sluice.lab.vm import guest_runs
+
+
+def test_a_guest_that_runs_is_told_from_one_that_does_not() -> None:
+    assert guest_runs("tcg") and not guest_runs("none")
+
 
 def test_it_is_a_debian_machine_with_a_kernel_of_its_own(machine: LabHost) -> None:
     assert machine.ssh(1, "hostname; uname -r").startswith("n1\n") and "-cloud-" in machine.ssh(1, "uname -r")
