@@ -36,14 +36,17 @@ options:
       - C(sysctl) maps names to values. They are set now, and at every boot by C(/etc/sysctl.d/90-sluice.conf).
       - C(links) is a list of mappings with C(name), and what is managed of C(mac), C(mtu), C(addresses) and C(up). C(addresses) is the
         exact list of global addresses with their prefix lengths; link-local IPv6 addresses are the kernel's. A link with addresses is
-        up unless it says otherwise. A link must exist, or appear within O(wait) seconds.
+        up unless it says otherwise. A link must exist, or appear within O(wait) seconds; one with C(wireguard) is made.
+      - C(wireguard) of a link is a mapping with C(private_key_file), C(port) and C(peers), a list of mappings with C(public_key),
+        C(endpoint), C(allowed_ips) and optionally C(persistent_keepalive). Other peers of the device go. The kernel's WireGuard is used,
+        or wireguard-go where it has none. The private key is read from its file on the node, and is never a part of a result.
       - C(routes) is a list of mappings with C(destination) (a network, or C(default)), C(device), and optionally C(via), C(source),
         C(metric), C(mtu) and C(onlink).
       - C(neighbours) is a list of mappings with C(address), C(mac) and C(device). They become permanent entries.
       - C(nftables) maps tables (C(inet sluice); C(sluice) alone is the same) to their text without the wrapper. A table is replaced in
         one transaction if it is to be another, or if somebody changed it.
-      - C(firewall) has what other firewalls have to let pass. C(ports) is a list of mappings with C(protocol) (C(udp), C(tcp) or
-        C(gre)), C(port) for the first two, C(interface), and C(address), the host's address to which the packets go; firewalld goes
+      - C(firewall) has what other firewalls have to let pass. C(ports) is a list of mappings with C(protocol) (C(udp), C(tcp),
+        C(gre) or C(esp)), C(port) for the first two, C(interface), and C(address), the host's address to which the packets go; firewalld goes
         by the address alone. C(interfaces) is a list of interfaces of which everything passes, in, out and forwarded.
       - C(files) maps absolute paths to mappings with C(content) and optionally C(mode) (C("0644")). The owner is root, missing
         directories are made. Contents are shown in the diff, so this is no place for secrets.

@@ -13,8 +13,6 @@ from .strict import strict_rules
 class Encryption(NamedTuple):
     """Parts of the input of sluice.fabric.host."""
 
-    sections: Mapping[str, Any]
-    """Whole sections."""
     links: list[dict[str, Any]]
     routes: list[dict[str, Any]]
     rules: str
@@ -28,7 +26,6 @@ def encryption_settings(fabric: Fabric, node: Node) -> Encryption:
     """A node with WireGuard has its device even without a peer, so that the first peer finds it."""
     rules = strict_rules(fabric, node)
     if node.encryption == "wireguard":
-        sections = {"wireguard": wireguard.device(fabric, node)}
-        return Encryption(sections, [wireguard.link(fabric, node)], wireguard.routes(fabric, node), rules, [wireguard.opening(fabric)], {})
+        return Encryption([wireguard.link(fabric, node)], wireguard.routes(fabric, node), rules, [wireguard.opening(fabric)], {})
     openings = ipsec.openings() if ipsec.peers(fabric, node) else []
-    return Encryption({}, [], [], rules, openings, ipsec.units(fabric, node))
+    return Encryption([], [], rules, openings, ipsec.units(fabric, node))

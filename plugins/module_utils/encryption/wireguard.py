@@ -18,8 +18,8 @@ def peers(fabric: Fabric, node: Node) -> list[Node]:
     return fabric.encrypted_peers(node) if node.encryption == "wireguard" else []
 
 
-def device(fabric: Fabric, node: Node) -> dict[str, Any]:
-    """The section ``wireguard`` of sluice.fabric.host."""
+def _device(fabric: Fabric, node: Node) -> dict[str, Any]:
+    """Field ``wireguard`` of the link."""
     settings, entries = fabric.state.cluster.wireguard, []
     for peer in peers(fabric, node):
         address = endpoint_address(peer, fabric.underlay)
@@ -29,13 +29,13 @@ def device(fabric: Fabric, node: Node) -> dict[str, Any]:
             "allowed_ips": list(peer.pod_cidrs),
         }
         entries.append({**entry, "persistent_keepalive": settings.persistent_keepalive} if settings.persistent_keepalive else entry)
-    return {WIREGUARD: {"private_key_file": KEY_FILE, "port": settings.port, "peers": entries}}
+    return {"private_key_file": KEY_FILE, "port": settings.port, "peers": entries}
 
 
 def link(fabric: Fabric, node: Node) -> dict[str, Any]:
     """It has the gateway's addresses, so that what the host itself sends, or masquerades, comes from a pod CIDR: the peer takes no others."""
     addresses = [f"{gateway_address(cidr)}/{128 if ':' in cidr else 32}" for cidr in node.pod_cidrs]
-    return {"name": WIREGUARD, "addresses": addresses, "mtu": fabric.mtu, "up": True}
+    return {"name": WIREGUARD, "addresses": addresses, "mtu": fabric.mtu, "up": True, "wireguard": _device(fabric, node)}
 
 
 def routes(fabric: Fabric, node: Node) -> list[dict[str, Any]]:

@@ -29,7 +29,6 @@ def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
         routes += service_routes(node, cluster.service_cidrs, fabric.services.routed_addresses)
         services = service_rules([family(cidr).version for cidr in node.pod_cidrs], [OwnPort(*own) for own in fabric.services.own_ports(node)])
     return {
-        **encryption.sections,
         "sysctl": sysctl(node),
         "links": [*transport_links(node), gateway_link(node), *encryption.links],
         "routes": routes,

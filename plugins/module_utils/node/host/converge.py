@@ -9,7 +9,7 @@ from typing import Any
 
 from ...errors import SluiceError
 from .. import iproute, nft
-from . import files, firewall, foreign, record, units
+from . import files, firewall, foreign, record, units, wireguard
 from .announce import announce
 from .describe import diff
 from .model import RECORD_FILE, SYSCTL_FILE, Host, Link
@@ -79,8 +79,10 @@ def _apply(todo: Plan, root: Path) -> None:
     firewall.change(todo.firewall, todo.files)
     for key in sysctl_order(todo.sysctl):
         _write_sysctl(key, todo.sysctl[key])
+    wireguard.change(todo.wireguard, root)
     iproute.change(todo.ip_add)
     iproute.remove(todo.ip_remove)
+    wireguard.remove(todo.wireguard)
     for table in sorted(todo.nftables):
         if todo.nftables[table] is None:
             nft.delete(table)
@@ -104,8 +106,8 @@ def _announce_new(before: Host, after: Host) -> None:
     for name, link in after.links.items():
         known = before.links.get(name) or Link()
         new = [address for address in (link.addresses or () if link is not None else ()) if address not in (known.addresses or ())]
-        if link is not None and new:
-            announce(name, link.mac or "", new)
+        if link is not None and link.mac and new:
+            announce(name, link.mac, new)
 
 
 def _start_units(want: Host, todo: Plan) -> None:
@@ -159,7 +161,8 @@ def present(config: Any, *, check: bool, root: Path = Path("/"), wait: float = 5
     managers = firewall.active(root) if "firewall" in sections else frozenset()
     wanted = firewall.with_openings(wanted, managers, root, known.host)
     if not check:
-        wait_for_links(sorted(wanted.links), wait)
+        wait_for_links(sorted(set(wanted.links) - set(wanted.wireguard)), wait)
+    wanted = replace(wanted, wireguard=wireguard.with_public_keys(wanted.wireguard, root, check))
     want = record.with_restored(wanted, known, sections) if remember else wanted
     have = read(want, root)
     want = _without_gone_links(want, have, frozenset(wanted.links))
@@ -188,6 +191,7 @@ def absent(config: Any, *, check: bool, root: Path = Path("/")) -> Result:
     nothing: dict[str, None] = {}
     base = Host(
         routes=(), neighbours=(),
+        wireguard=dict.fromkeys(named.wireguard) if known is None else nothing,
         nftables=dict.fromkeys(named.nftables, None) if known is None else nothing,
         files=dict.fromkeys((*named.files, SYSCTL_FILE), None) if known is None else nothing,
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Mapping, Optional
 
 from ..nft import is_current, normal, unmarked
+from . import wireguard
 from .model import PROTOCOL, File, Host, Link, Unit
 from .plan import displaced, neighbour_line, route_line
 
@@ -37,6 +38,8 @@ def _lines(host: Host, want: Host, others: Mapping[str, frozenset[object]]) -> s
     lines = [f"sysctl {key} = {value}" for key, value in settings.items() if value is not None]
     for name in sorted(want.links):
         lines += _link(name, host.links.get(name), want.links[name] or Link())
+    for name in sorted(want.wireguard):
+        lines += wireguard.lines(name, host.wireguard.get(name))
     if want.neighbours is not None:
         lines += [f"neighbour {neighbour_line(entry)}" for entry in host.neighbours or ()
                   if entry.protocol == PROTOCOL or entry.key in others["neighbours"]]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Optional
 
 from ...errors import SluiceError
 from ..nft import unmarked
-from . import firewall
-from .model import PROTOCOL, Host, Link, Neighbour, Route
+from . import firewall, wireguard
+from .model import PROTOCOL, Host, Link, Neighbour, Route, WireGuard
 from .parse import SECTIONS, parse
 from .plan import plan
 from .read import read
@@ -52,6 +52,7 @@ def inspect(config: Any, root: Path = Path("/")) -> Finding:
     want, sections = parse(config)
     if "firewall" in sections:
         want = firewall.with_openings(want, firewall.active(root), root, Host())
+    want = replace(want, wireguard=wireguard.with_public_keys(want.wireguard, root, check=True))
     have = read(want, root)
     found = _config(have)
     return Finding({section: found[section] for section in SECTIONS if section in sections}, plan(want, have).actions())
@@ -60,7 +61,7 @@ def inspect(config: Any, root: Path = Path("/")) -> Finding:
 def _config(have: Host) -> dict[str, Any]:
     return {
         "sysctl": dict(have.sysctl),
-        "links": [_link(name, link) for name, link in sorted(have.links.items()) if link is not None],
+        "links": [_link(name, link, have.wireguard.get(name)) for name, link in sorted(have.links.items()) if link is not None],
         "routes": [_route(route) for route in have.routes or () if route.protocol == PROTOCOL],
         "neighbours": [_neighbour(entry) for entry in have.neighbours or () if entry.protocol == PROTOCOL],
         "nftables": {name: None if text is None else unmarked(text) for name, text in have.nftables.items()},
@@ -71,8 +72,11 @@ def _config(have: Host) -> dict[str, Any]:
     }
 
 
-def _link(name: str, link: Link) -> dict[str, Any]:
-    return {"name": name, "mac": link.mac, "mtu": link.mtu, "addresses": list(link.addresses or ()), "up": link.up}
+def _link(name: str, link: Link, device: Optional[WireGuard]) -> dict[str, Any]:
+    found = {"name": name, "mac": link.mac, "mtu": link.mtu, "addresses": list(link.addresses or ()), "up": link.up}
+    return found if device is None else {**found, "wireguard": {
+        "public_key": device.public_key, "port": device.port,
+        "peers": [{**asdict(peer), "allowed_ips": list(peer.allowed_ips)} for peer in device.peers]}}
 
 
 def _present(**fields: Optional[Any]) -> dict[str, Any]:

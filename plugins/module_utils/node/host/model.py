@@ -79,6 +79,29 @@ class Unit:
     started: Optional[bool] = None
 
 
+@dataclass(frozen=True, order=True)
+class WireGuardPeer:
+    public_key: str
+    endpoint: str
+    """``address:port``, an IPv6 address in brackets."""
+    allowed_ips: tuple[str, ...]
+    """Sorted."""
+    persistent_keepalive: int = 0
+
+
+@dataclass(frozen=True)
+class WireGuard:
+    """What makes a link one of WireGuard."""
+
+    port: int
+    peers: tuple[WireGuardPeer, ...]
+    """Sorted."""
+    public_key: str = ""
+    """Its own; empty in a dry run that comes before the key is made."""
+    private_key_file: str = field(default="", compare=False)
+    """Only ever wanted: the kernel knows a key, and no file."""
+
+
 @dataclass(frozen=True)
 class Port:
     """Packets to one of the host's addresses that come in by one interface."""
@@ -110,6 +133,8 @@ class Host:
 
     sysctl: Mapping[str, Optional[str]] = field(default_factory=dict)
     links: Mapping[str, Optional[Link]] = field(default_factory=dict)
+    wireguard: Mapping[str, Optional[WireGuard]] = field(default_factory=dict)
+    """By link; a part of the section links."""
     routes: Optional[tuple[Route, ...]] = None
     neighbours: Optional[tuple[Neighbour, ...]] = None
     nftables: Mapping[str, Optional[str]] = field(default_factory=dict)

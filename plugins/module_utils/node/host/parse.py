@@ -19,6 +19,8 @@ from .model import (
     Port,
     Route,
     Unit,
+    WireGuard,
+    WireGuardPeer,
     canonical_interface,
     default_metric,
     version,
@@ -35,6 +37,7 @@ _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _SYSCTL_KEY = re.compile(r"[A-Za-z0-9_-]+([./][^\s./=][^\s./=]*)+")
 _TABLE = re.compile(r"(inet |ip |ip6 |arp |bridge |netdev )?[A-Za-z][A-Za-z0-9_]{0,63}")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|socket|target|timer|path|mount)")
+_KEY = re.compile(r"[A-Za-z0-9+/]{43}=")
 _MODE = re.compile(r"0?[0-7]{3,4}")
 _MISSING = object()
 
@@ -145,6 +148,12 @@ def _destination(value: Any) -> str:
     return "default" if value == "default" else str(ipaddress.ip_network(_text(value)))
 
 
+def _absolute_path(value: Any) -> str:
+    if not _text(value).startswith("/") or any(part in ("", ".", "..") for part in value[1:].split("/")):
+        raise ValueError
+    return str(value)
+
+
 def _mode(value: Any) -> int:
     return int(_matching(_MODE, value), 8)
 
@@ -169,11 +178,54 @@ def _sysctl(read: _Reader, value: Any) -> dict[str, Optional[str]]:
     return wanted
 
 
+def _public_key(value: Any) -> str:
+    return _matching(_KEY, value)
+
+
+def _endpoint(value: Any) -> str:
+    address, colon, port = _text(value).rpartition(":")
+    bare = address[1:-1] if address[:1] == "[" and address[-1:] == "]" else address
+    if not colon or (version(bare) == 6) != (bare != address):
+        raise ValueError
+    text = _address(bare)
+    return f"{f'[{text}]' if version(text) == 6 else text}:{_number(1, 65535)(port)}"
+
+
+def _wireguard(read: _Reader, path: str, value: Any) -> Optional[WireGuard]:
+    entry = read.mapping(path, value, ("private_key_file", "port", "peers"))
+    file = read.get(path, entry, "private_key_file", _absolute_path, "the absolute path of a file")
+    port = read.get(path, entry, "port", _number(1, 65535), "1 to 65535")
+    peers, keys, networks = [], set(), set()  # type: list[WireGuardPeer], set[Any], set[Any]
+    for place, raw in read.items(f"{path}.peers", entry.get("peers", [])):
+        peer = read.mapping(place, raw, ("public_key", "endpoint", "allowed_ips", "persistent_keepalive"))
+        key = read.get(place, peer, "public_key", _public_key, "a public key as `wg pubkey` prints it")
+        endpoint = read.get(place, peer, "endpoint", _endpoint, "address:port, an IPv6 address in brackets")
+        keepalive = read.get(place, peer, "persistent_keepalive", _number(0, 65535), "0 to 65535", 0)
+        allowed = [read.get(item, {"network": text}, "network", _destination, "a network such as 10.0.0.0/24")
+                   for item, text in read.items(f"{place}.allowed_ips", peer.get("allowed_ips", []))]
+        # WireGuard gives a network to the peer that asks last.
+        for network in allowed:
+            read.unique(f"{place}.allowed_ips", network, networks, str(network))
+        if key is not None and endpoint is not None and None not in allowed:
+            read.unique(f"{place}.public_key", key, keys, key)
+            peers.append(WireGuardPeer(key, endpoint, tuple(sorted(allowed)), keepalive))
+    return None if file is None or port is None else WireGuard(port, tuple(sorted(peers)), private_key_file=file)
+
+
+def _wireguards(read: _Reader, value: Any) -> dict[str, Optional[WireGuard]]:
+    """Those of the section links; what is wrong with the rest of a link is found by :func:`_links`."""
+    found = {}
+    for number, entry in enumerate(value if isinstance(value, (list, tuple)) else ()):
+        if isinstance(entry, Mapping) and entry.get("wireguard") is not None:
+            found[str(entry.get("name"))] = _wireguard(read, f"links[{number}].wireguard", entry["wireguard"])
+    return found
+
+
 def _links(read: _Reader, value: Any) -> dict[str, Optional[Link]]:
     wanted: dict[str, Optional[Link]] = {}
     seen: set[Any] = set()
     for path, raw in read.items("links", value):
-        entry = read.mapping(path, raw, ("name", "mac", "mtu", "addresses", "up"))
+        entry = read.mapping(path, raw, ("name", "mac", "mtu", "addresses", "up", "wireguard"))
         name = read.get(path, entry, "name", _name, "an interface name of at most 15 characters")
         if name is not None:
             read.unique(f"{path}.name", name, seen, name)
@@ -351,6 +403,7 @@ def parse(config: Any) -> tuple[Host, frozenset[str]]:
     host = Host(
         sysctl=_sysctl(read, given.get("sysctl", {})),
         links=_links(read, given.get("links", [])),
+        wireguard=_wireguards(read, given.get("links", [])),
         routes=_routes(read, given["routes"]) if "routes" in given else None,
         neighbours=_neighbours(read, given["neighbours"]) if "neighbours" in given else None,
         nftables=_nftables(read, given.get("nftables", {})),

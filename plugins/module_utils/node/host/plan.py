@@ -7,7 +7,7 @@ from typing import Mapping, Optional
 
 from ..nft import is_current
 from . import firewall
-from .model import PROTOCOL, PROTOCOL_RA, File, Host, Link, Neighbour, Route, Unit, version
+from .model import PROTOCOL, PROTOCOL_RA, File, Host, Link, Neighbour, Route, Unit, WireGuard, version
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,10 @@ class Plan:
     files: Mapping[str, Optional[File]] = field(default_factory=dict)
     units: Mapping[str, Unit] = field(default_factory=dict)
     firewall: Mapping[str, bool] = field(default_factory=dict)
+    wireguard: Mapping[str, Optional[WireGuard]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.sysctl or self.ip_add or self.ip_remove or self.nftables or self.files or self.units or self.firewall)
+        return bool(self.sysctl or self.ip_add or self.ip_remove or self.nftables or self.files or self.units or self.firewall or self.wireguard)
 
     def actions(self) -> list[str]:
         """One line an action, for people, in order of apply."""
@@ -36,7 +37,9 @@ class Plan:
         lines += [f"nft replace table {name}" for name in sorted(self.nftables) if self.nftables[name] is not None]
         lines += [firewall.action(statement, self.firewall[statement]) for statement in sorted(self.firewall)]
         lines += [f"sysctl {key}={self.sysctl[key]}" for key in sysctl_order(self.sysctl)]
+        lines += [f"wg syncconf {name}" for name in sorted(self.wireguard) if self.wireguard[name] is not None]
         lines += [f"ip {line}" for line in self.ip_add + self.ip_remove]
+        lines += [f"ip link del dev {name}" for name in sorted(self.wireguard) if self.wireguard[name] is None]
         lines += [f"nft delete table {name}" for name in sorted(self.nftables) if self.nftables[name] is None]
         lines += [f"systemctl enable {name}" for name, unit in units if unit.enabled]
         lines += [f"systemctl start {name}" for name, unit in units if unit.started]
@@ -145,6 +148,7 @@ def plan(want: Host, have: Host) -> Plan:
                   if (have.nftables.get(name) is not None if text is None else not is_current(have.nftables.get(name), text))},
         files={path: file for path, file in want.files.items() if have.files.get(path) != file},
         units={name: unit for name, unit in units.items() if unit != Unit()},
+        wireguard={name: device for name, device in want.wireguard.items() if have.wireguard.get(name) != device},
         firewall={statement: wanted for statement, wanted in want.firewall.items() if have.firewall.get(statement, False) != wanted},
     )
 
@@ -166,6 +170,7 @@ def prior(want: Host, have: Host) -> Host:
     return Host(
         sysctl={key: have.sysctl.get(key) for key in want.sysctl},
         links={name: _narrowed(have.links.get(name), link) for name, link in want.links.items()},
+        wireguard={name: have.wireguard.get(name) for name in want.wireguard},
         routes=tuple(sorted(route for route in displaced(want, have) if route.protocol != PROTOCOL_RA)),
         neighbours=tuple(sorted(entry for entry in have.neighbours or () if entry.protocol != PROTOCOL and entry.key in taken)),
         nftables={name: have.nftables.get(name) for name in want.nftables},
@@ -179,6 +184,9 @@ def reverse(want: Host, have: Host) -> Host:
     """What to want in order to be back at ``have`` after ``want`` was applied only in part."""
     return replace(
         prior(want, have),
+        # A device that is to go again needs no key, and one that was there goes on with the key that it was to have.
+        wireguard={name: replace(device, private_key_file=wanted.private_key_file) if (device := have.wireguard.get(name)) else None
+                   for name, wanted in want.wireguard.items() if wanted is not None},
         routes=None if want.routes is None else tuple(route for route in have.routes or () if route.protocol != PROTOCOL_RA),
         neighbours=None if want.neighbours is None else have.neighbours,
         units={},

@@ -8,7 +8,7 @@ from typing import Any, Mapping, Optional
 
 from ...errors import SluiceError
 from .. import iproute, nft
-from . import files, firewall, units
+from . import files, firewall, units, wireguard
 from .model import PROTOCOL_KERNEL, Host, Link, Neighbour, Route, default_metric
 
 _SCOPE_GLOBAL = "0"
@@ -84,6 +84,7 @@ def read(want: Host, root: Path) -> Host:
     return Host(
         sysctl={key: read_sysctl(key) for key in want.sysctl},
         links={name: links.get(name) for name in want.links},
+        wireguard=wireguard.read(want.wireguard),
         routes=routes,
         neighbours=neighbours,
         nftables={name: nft.body(name) for name in want.nftables},

@@ -38,6 +38,8 @@ def load(root: Path) -> Optional[Record]:
             Host(
                 sysctl=host["sysctl"],
                 links={name: _entry(Link, value) for name, value in host["links"].items()},
+                # What was there before is never one of WireGuard's that Sluice would know how to make again.
+                wireguard=dict.fromkeys(host.get("wireguard", {})),
                 routes=tuple(_entry(Route, value) for value in host["routes"]),
                 neighbours=tuple(_entry(Neighbour, value) for value in host["neighbours"]),
                 nftables=host["nftables"],
@@ -72,6 +74,7 @@ def merged(old: Record, found: Host, directories: list[str]) -> Record:
     host = Host(
         sysctl={**found.sysctl, **old.host.sysctl},
         links={**found.links, **old.host.links},
+        wireguard={**dict.fromkeys(found.wireguard), **old.host.wireguard},
         routes=tuple(sorted(routes.values())),
         neighbours=tuple(sorted(neighbours.values())),
         nftables={**found.nftables, **old.host.nftables},
@@ -111,6 +114,7 @@ def with_restored(want: Host, record: Record, sections: frozenset[str]) -> Host:
         want,
         sysctl={**(old.sysctl if "sysctl" in sections else {}), **want.sysctl},
         links={**(_gone_links(_left(old.links, want.links)) if "links" in sections else {}), **want.links},
+        wireguard={**(old.wireguard if "links" in sections else {}), **want.wireguard},
         routes=None if want.routes is None else tuple(sorted({
             *want.routes, *(route for route in old.routes or () if route.device not in stripped and route.key not in keys)})),
         neighbours=None if want.neighbours is None else tuple(sorted({
@@ -131,6 +135,7 @@ def without_restored(record: Record, restored: Host, want: Host) -> Record:
     return replace(record, host=Host(
         sysctl=kept(old.sysctl, restored.sysctl, want.sysctl),
         links=kept(old.links, restored.links, want.links),
+        wireguard=kept(old.wireguard, restored.wireguard, want.wireguard),
         routes=tuple(route for route in old.routes or () if route not in (restored.routes or ())),
         neighbours=tuple(entry for entry in old.neighbours or () if entry not in (restored.neighbours or ())),
         nftables=kept(old.nftables, restored.nftables, want.nftables),
