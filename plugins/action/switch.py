@@ -17,7 +17,7 @@ GRACE_SECONDS = 60.0
 PAUSE_SECONDS = 1.0
 UNDECIDED = ("starting", "armed", "making", "made", "rolling back")
 """What the node says while the change is not yet confirmed or rolled back."""
-SSH_ARGUMENTS = "-o ConnectTimeout=5 -o ServerAliveInterval=2 -o ServerAliveCountMax=3"
+SSH_ARGUMENTS = "-o ConnectTimeout=10 -o ServerAliveInterval=3 -o ServerAliveCountMax=3"
 """No SSH connection over a network that is gone may hang for longer. They come before the user's, as ssh takes the first (ssh_config(5))."""
 
 

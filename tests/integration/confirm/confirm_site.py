@@ -202,7 +202,7 @@ class ConfirmSite:
             **os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": f"{self.folder}/cp"}
         return subprocess.Popen(
-            ["ip", "netns", "exec", self.controller, str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(inventory), str(play), *arguments],
+            ["ip", "netns", "exec", self.controller, str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(inventory), str(play), "-vv", *arguments],
             cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def start(self, *runs: dict[str, Any], flags: tuple[str, ...] = ()) -> subprocess.Popen[str]:

@@ -42,7 +42,7 @@ def test_the_right_way_is_confirmed_and_the_node_answers_over_the_bridge(site: C
     predicted = site.change("--check", "--diff", config=uplink(), move_addresses=MOVE)
     assert (site.pending(), site.network()) == ([], before), "check mode has armed, or changed something"
 
-    result = site.change("--diff", config=uplink(), move_addresses=MOVE, confirm_timeout=60)
+    result = site.change("--diff", config=uplink(), move_addresses=MOVE, confirm_timeout=120)
     assert (result["changed"], result["failed"], result.get("confirmed")) == (True, False, True), result["output"]
     assert [line.split(" valid_lft")[0].split(" expires")[0] for line in predicted["plan"]] == \
         [line.split(" valid_lft")[0].split(" expires")[0] for line in result["plan"]]
