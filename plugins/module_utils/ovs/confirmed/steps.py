@@ -153,4 +153,3 @@ def _await_guardian(change: Pending) -> None:
             return
         time.sleep(0.02)
     raise SluiceError(f"the process that would roll back did not start within {START_SECONDS:.0f} s, so nothing was changed")
-
