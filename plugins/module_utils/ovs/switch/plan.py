@@ -113,9 +113,10 @@ def _children(child: Child, have: Record, goal: Record, origin: Mapping[str, Rec
         return
     # A row that others refer to stays as it is for them.
     replaced = {key for key, record in old.items() if key in new and (not new[key].row.uuid or (record.shared and record is not new[key]))}
-    removals = [Remove(goal.row, child, key, record) for key, record in old.items() if key not in new or key in replaced]
-    if child.key != "interfaces":
-        yield from removals
+    going = {key: record for key, record in old.items() if key not in new or key in replaced}
+    # A port is never without an interface, and leaves its bridge before that goes.
+    late = set(going) if child.key == "interfaces" else {key for key, record in going.items() if _without_moved(record, new) is not record}
+    yield from (Remove(goal.row, child, key, record) for key, record in going.items() if key not in late)
     for key, record in new.items():
         if key in old and key not in replaced:
             yield from _record(old[key], record, origin)
@@ -126,8 +127,16 @@ def _children(child: Child, have: Record, goal: Record, origin: Mapping[str, Rec
             yield from _record(local, record, origin)
         else:
             yield Insert(goal.row, child, key, _as_new(record), old)
-    if child.key == "interfaces":  # A port is never without one.
-        yield from removals
+    yield from (Remove(goal.row, child, key, _without_moved(going[key], new)) for key in going if key in late)
+
+
+def _without_moved(record: Record, bridges: Mapping[Any, Record]) -> Record:
+    """A bridge that goes, without the ports that will be in others."""
+    if record.row.table != "Bridge":
+        return record
+    there = {port.row.uuid for bridge in bridges.values() for port in bridge.of("ports").values()}
+    left = {name: port for name, port in record.of("ports").items() if port.row.uuid not in there}
+    return record if len(left) == len(record.of("ports")) else record.with_children("ports", left)
 
 
 def _ports_of(have: Record, goal: Record, origin: Mapping[str, Record]) -> Iterator[Change]:

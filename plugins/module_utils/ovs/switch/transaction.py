@@ -31,9 +31,12 @@ class Transaction:
         self._deletes: Dict[Row, None] = {}
 
     def guard(self, row: Row, column: str, value: Any) -> None:
-        """Commit only if the column still holds this (OVSDB form): what was read is what is changed. A new row needs no guard."""
+        """Commit only if the column still holds this (OVSDB form): what was read is what is changed. A new row needs no guard.
+
+        The first for a column counts: a bridge that goes after a port has left it is read with the port.
+        """
         if row.uuid:
-            self._guards.setdefault(row, {})[column] = value
+            self._guards.setdefault(row, {}).setdefault(column, value)
 
     def guard_value(self, row: Row, column: str, value: Value) -> None:
         """As `guard`, with the value as a Record has it."""
