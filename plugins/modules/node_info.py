@@ -129,11 +129,16 @@ routes:
     metric:
       description: The metric.
       type: int
+nics:
+  description: What pools of virtual functions select by, of each NIC that has SR-IOV. C(vf_device) and C(vf_driver) are those of its virtual functions.
+  returned: success
+  type: dict
+  sample: {ens1f0: {interface: ens1f0, address: "0000:03:00.0", vendor: 15b3, vf_device: "1018", vf_driver: mlx5_core}}
 kernel_modules:
   description: Whether the module is loaded or can be.
   returned: success
   type: dict
-  sample: {openvswitch: true}
+  sample: {openvswitch: true, wireguard: true}
 sysctl_writable:
   description: Whether kernel parameters can be set (not in an unprivileged container).
   returned: success

@@ -9,6 +9,8 @@ GROUP = "sluice_nodes"
 PLAYBOOK_VARIABLES = ("sluice_verify_outside",)
 """Variables of the inventory that are the playbooks' and say nothing of the cluster."""
 FACTS_VARIABLE = "node_facts_result"
+KEYS_VARIABLE = "encryption_keys"
+"""What role encryption has made or found of the node's keys."""
 OBSERVED = ("interfaces", "routes", "architecture", "bridges")
 """Those of a node's facts that the engine looks at."""
 
@@ -32,7 +34,7 @@ def read_hosts(task_vars: Mapping[str, Any], facts_variable: str = FACTS_VARIABL
 
 def _host(hostvars: Mapping[str, Any], facts_variable: str) -> dict[str, Any]:
     facts = hostvars.get(facts_variable) or {}
-    return {
-        "vars": {name: hostvars[name] for name in hostvars if name.startswith("sluice_")},
-        "facts": {name: facts[name] for name in OBSERVED if name in facts},
-    }
+    found = {name: facts[name] for name in OBSERVED if name in facts}
+    if KEYS_VARIABLE in hostvars:
+        found["encryption"] = dict(hostvars[KEYS_VARIABLE])
+    return {"vars": {name: hostvars[name] for name in hostvars if name.startswith("sluice_")}, "facts": found}

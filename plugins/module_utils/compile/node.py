@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from ..connectivity.contribute import common_connectivity_flows, connectivity_flows
 from ..conntrack.contribute import common_conntrack_flows, conntrack_flows
-from ..encryption.ipsec import certificate_files
+from ..encryption.ipsec import node_files
 from ..host.contribute import host_program
 from ..intent.state import Cluster
 from ..pipeline.block import FlowBlock, blocks
@@ -38,7 +38,7 @@ def compile_node(fabric: Fabric, name: str) -> NodeProgram:
         host=host_program(fabric, node),
         cni=cni_program(fabric, node),
         pods=pods_program(fabric, node),
-        files=certificate_files(fabric, node))
+        files=node_files(fabric, node))
 
 
 @lru_cache(maxsize=4)

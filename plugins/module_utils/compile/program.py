@@ -9,7 +9,7 @@ from typing import Any, Iterable, Mapping
 from ..ovs.flow import Flow
 from ..pipeline.block import FlowBlock
 
-CERTIFICATES_FILE = "certificates.json"
+IPSEC_FILE = "ipsec.json"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class NodeProgram:
     cni: Mapping[str, Any]
     pods: Mapping[str, Any]
     files: Mapping[str, str]
-    """Path to text of what has to be on the node before the rest is applied: certificates, where it has any."""
+    """Path to text of what has to be on the node before the rest is applied: certificates and settings of IPsec, where it has it."""
 
     @property
     def flows(self) -> tuple[Flow, ...]:
@@ -40,7 +40,7 @@ class NodeProgram:
 def render(program: NodeProgram) -> dict[str, str]:
     """File name to text. The same program gives the same bytes on every machine and Python."""
     return {
-        **({CERTIFICATES_FILE: json_text(program.files)} if program.files else {}),
+        **({IPSEC_FILE: json_text(program.files)} if program.files else {}),
         "switch.json": json_text(program.switch),
         "flows.txt": "".join([block.text for block in program.blocks]),
         "groups.txt": lines_text(program.groups),

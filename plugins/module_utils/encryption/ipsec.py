@@ -26,6 +26,19 @@ PRIVATE_KEY = f"{DIRECTORY}/private/sluice.pem"
 MONITOR_UNIT = "openvswitch-ipsec.service"
 STARTER_UNIT = "strongswan-starter.service"
 DPD_SECONDS = 10
+STRONGSWAN_FILE = "/etc/strongswan.d/sluice.conf"
+STRONGSWAN_TEXT = """# Written by Sluice; changes are overwritten.
+charon {
+  # Only tunnels are encrypted: no route of the host's has to lead elsewhere for it.
+  install_routes = no
+  # A peer that does not answer is given up after 2 + 3 + 4.5 + 6.75 s, not after 165.
+  retransmit_timeout = 2
+  retransmit_base = 1.5
+  retransmit_tries = 3
+  # New keys are there before the old ones go, so that nothing is lost.
+  make_before_break = yes
+}
+"""
 
 
 def peers(fabric: Fabric, node: Node) -> list[Node]:
@@ -99,12 +112,15 @@ def switch_settings(fabric: Fabric, node: Node) -> dict[str, str]:
     return {**settings, "ca_cert": _authority_path(node.keys.authorities[0])} if ipsec.authentication == "ca" and node.keys.authorities else settings
 
 
-def certificate_files(fabric: Fabric, node: Node) -> dict[str, str]:
-    """Path to text of every certificate and revocation list that strongSwan has to find before the ports name it."""
+def node_files(fabric: Fabric, node: Node) -> dict[str, str]:
+    """Path to text of what strongSwan has to find when it starts, and of every certificate and revocation list before a port names it."""
     ipsec, others = fabric.state.cluster.ipsec, peers(fabric, node)
-    if ipsec.authentication == "psk" or not others:
+    if not others:
         return {}
-    files = {certificate_path(node): node.keys.certificate}
+    files = {STRONGSWAN_FILE: STRONGSWAN_TEXT}
+    if ipsec.authentication == "psk":
+        return files
+    files[certificate_path(node)] = node.keys.certificate
     if ipsec.authentication == "self_signed":
         return {**files, **{certificate_path(peer): peer.keys.certificate for peer in others}}
     files.update((_authority_path(text), text) for text in node.keys.authorities)

@@ -15,6 +15,7 @@ from ..errors import SluiceError
 from .host import record, units
 from .host.model import PROTOCOL, PROTOCOL_KERNEL, Host
 from .iproute import ENVIRONMENT, show
+from .smartnic.read import facts as nics
 
 _PROTOCOL_NAMES = {3: "boot", 4: "static", 9: "ra", 16: "dhcp"}
 
@@ -151,6 +152,7 @@ def gather(package_names: Sequence[str] = (), service_names: Sequence[str] = (),
         "services": _services(service_names),
         "files": {path: _checksum(path) for path in paths},
         **underlying(before.host, interfaces(addresses), routes(entries)),
-        "kernel_modules": {"openvswitch": _kernel_module("openvswitch")},
+        "nics": nics(),
+        "kernel_modules": {name: _kernel_module(name) for name in ("openvswitch", "wireguard")},
         "sysctl_writable": os.access("/proc/sys/net/ipv4/ip_forward", os.W_OK),
     }
