@@ -31,7 +31,10 @@ def pods_program(fabric: Fabric, node: Node) -> dict[str, Any]:
 
 
 def _pod(pod: Pod, mtu: int) -> dict[str, Any]:
+    # Without one, as most are, the definition stays what it was, and so does the pod's container.
+    vf = {"vf": {"interface": pod.vf.interface, "number": pod.vf.number}} if pod.vf else {}
     return {
+        **vf,
         "namespace": pod.namespace,
         "name": pod.name,
         "owner": pod.owner,

@@ -81,6 +81,7 @@ def _known_facts(node: Node, facts: Mapping[str, Any]) -> dict[str, Any]:
     keys = {name: value for name, value in asdict(node.keys).items() if value}
     return {
         **({"encryption": keys} if keys else {}),
+        **({"nics": facts["nics"]} if node.offload.nics and facts.get("nics") else {}),
         "interfaces": {transport.interface: {"addresses": list(transport.addresses), "mac": transport.mac, "mtu": transport.mtu}},
         "routes": [{"destination": route.destination, "via": route.via, "device": transport.interface} for route in transport.routes],
         "architecture": str(facts.get("architecture", "")),

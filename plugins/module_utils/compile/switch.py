@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..encryption.ipsec import switch_settings, tunnel_ports
-from ..intent.state import Node
+from ..intent.state import Node, Offload
 from ..pipeline.tables import FLOW_TABLES, GATEWAY_MAC
 from ..plan.addresses import BRIDGE, GATEWAY, OFPORT_GATEWAY, OFPORT_TUNNEL, TRANSPORT_BRIDGE, TUNNEL
 from .fabric import Fabric
@@ -40,8 +40,18 @@ def switch_program(fabric: Fabric, node: Node) -> dict[str, Any]:
             "other_config": {"hwaddr": transport.mac} if transport.mac else {},
             "ports": [{"name": transport.interface}, _port(TRANSPORT_BRIDGE, type="internal", mtu_request=transport.mtu)],
         })
-    settings = switch_settings(fabric, node)
+    settings = {**switch_settings(fabric, node), **_offload_settings(node.offload)}
     return {**({"other_config": settings} if settings else {}), "bridges": bridges}
+
+
+def _offload_settings(offload: Offload) -> dict[str, str]:
+    """The keys of the host's other_config (ovs-vswitchd.conf.db(5)); none for what the inventory does not say."""
+    settings = {"hw-offload": "true"} if offload.hw_offload else {}
+    if offload.tc_policy:
+        settings["tc-policy"] = offload.tc_policy
+    if offload.max_idle:
+        settings["max-idle"] = str(offload.max_idle)
+    return settings
 
 
 def _port(name: str, **interface: Any) -> dict[str, Any]:

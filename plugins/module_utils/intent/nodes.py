@@ -9,7 +9,8 @@ from ..errors import Problem
 from ..node.host.model import PROTOCOL
 from ..plan.addresses import BRIDGE, GATEWAY, TRANSPORT_BRIDGE, TUNNEL, WIREGUARD
 from .encryption import read_keys
-from .state import Cluster, Keys, Route, Transport
+from .offload import vfs_of_pools
+from .state import Cluster, Keys, Offload, Route, Transport, Vf
 from .syntax import Address, address, cidr
 from .variables import INVENTORY, HostSettings, overlap, some_hosts
 
@@ -32,6 +33,9 @@ class NodeIntent:
     labels: Mapping[str, str] = field(default_factory=dict)
     encryption: str = "none"
     keys: Keys = field(default_factory=Keys)
+    offload: Offload = field(default_factory=Offload)
+    vfs: Mapping[str, tuple[Vf, ...]] = field(default_factory=dict)
+    """By the resource that pods ask for."""
 
 
 def read_node(
@@ -41,12 +45,14 @@ def read_node(
 
     ``facts``: ``interfaces`` (name to ``mtu``, ``mac`` and ``addresses`` with prefix length), ``routes`` (``destination``, ``via``,
     ``device``, ``protocol``), optionally ``bridges`` (bridge to names of its ports), ``architecture`` (as `uname -m` has it) and
-    ``encryption`` (the fields of :class:`.state.Keys`).
+    ``encryption`` (the fields of :class:`.state.Keys`) and ``nics`` (see :func:`.offload.vfs_of_pools`).
     With a problem, the transport is empty: enough for the placement to know the node.
     """
     found = _Host(host, settings, facts, problems)
     keys = read_keys(facts.get("encryption") or {})
-    return NodeIntent(host, found.transport(cluster), settings.datapath, _labels(host, settings, facts), settings.encryption, keys)
+    vfs = vfs_of_pools(host, settings.offload, settings.vf_pools, facts.get("nics") or {}, problems)
+    return NodeIntent(
+        host, found.transport(cluster), settings.datapath, _labels(host, settings, facts), settings.encryption, keys, settings.offload, vfs)
 
 
 def check_nodes(nodes: Mapping[str, NodeIntent], cluster: Cluster, problems: list[Problem]) -> None:

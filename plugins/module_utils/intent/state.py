@@ -103,6 +103,52 @@ class Keys:
 
 
 @dataclass(frozen=True)
+class Nic:
+    """A NIC with an embedded switch, as far as planning looks at it."""
+
+    interface: str
+    """Or its PCI address."""
+    vfs: int = 0
+    mode: str = ""
+    """legacy | switchdev; empty: as it is."""
+
+
+@dataclass(frozen=True)
+class Offload:
+    """What a node's switch leaves to tc and to hardware."""
+
+    hw_offload: bool = False
+    tc_policy: str = ""
+    """none | skip_sw | skip_hw; empty: Open vSwitch's default."""
+    max_idle: int = 0
+    """Milliseconds after which an idle flow leaves the datapath; 0: Open vSwitch's default."""
+    nics: tuple[Nic, ...] = ()
+
+
+@dataclass(frozen=True)
+class VfPool:
+    """Virtual functions that pods ask for by one name. An empty selector selects all."""
+
+    resource: str
+    """prefix/name"""
+    vendors: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    drivers: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    """NICs, or some of their VFs (ens1f0#0-3,6)."""
+
+
+@dataclass(frozen=True)
+class Vf:
+    """A virtual function, and the pool that it is in."""
+
+    resource: str
+    interface: str
+    """Of its NIC; or the NIC's PCI address."""
+    number: int
+
+
+@dataclass(frozen=True)
 class Node:
     name: str
     transport: Transport
@@ -114,6 +160,7 @@ class Node:
     encryption: str = "none"
     """none | ipsec | wireguard; what travels between two nodes is encrypted if both have the same one."""
     keys: Keys = Keys()
+    offload: Offload = Offload()
 
 
 @dataclass(frozen=True)
@@ -137,6 +184,8 @@ class Pod:
     """The host's end of the veth pair, which is the port's name on the bridge; at most 15 characters."""
     ready: bool = True
     terminating: bool = False
+    vf: Vf | None = None
+    """The virtual function that is its interface, instead of a veth pair."""
 
     @property
     def key(self) -> str:

@@ -9,7 +9,8 @@ from typing import Collection, Mapping, Optional
 from ..errors import Problem
 from .encryption import check_secret, read_ipsec, read_wireguard
 from .fields import Source, describe, one_of
-from .state import Cluster
+from .offload import read_offload, read_vf_pools
+from .state import Cluster, Offload, VfPool
 from .syntax import Network, address, cidr, label_key, label_value
 
 INVENTORY = "inventory"
@@ -148,6 +149,21 @@ VARIABLES = (
         choices=("none", "ipsec", "wireguard"),
         per_host=True,
     ),
+    Variable(
+        "sluice_offload",
+        "dict",
+        "What the node's switch leaves to tc and to SmartNICs: hw_offload, tc_policy, max_idle, and nics with their virtual functions.",
+        default={},
+        per_host=True,
+    ),
+    Variable(
+        "sluice_vf_pools",
+        "list",
+        "Virtual functions that pods may ask for by a name, written as the resourceList of the SR-IOV network device plugin.",
+        "dict",
+        default=(),
+        per_host=True,
+    ),
 )
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 
@@ -177,6 +193,8 @@ class HostSettings:
     transport_cidrs: tuple[str, ...]
     labels: Mapping[str, str]
     encryption: str = "none"
+    offload: Offload = field(default_factory=Offload)
+    vf_pools: tuple[VfPool, ...] = ()
 
 
 class _Values:
@@ -319,12 +337,18 @@ def read_host(host: str, variables: Mapping[str, object], problems: list[Problem
     if len(interface) > 15 or "/" in interface or " " in interface:
         values.problem("sluice_transport_interface", f"is {interface!r}", "the name of a network interface")
         interface = ""
+    datapath, offload = values.string("sluice_datapath"), read_offload(values.raw("sluice_offload"), values.source)
+    if datapath == "netdev" and offload.hw_offload:
+        values.problem("sluice_offload.hw_offload", "is true, but sluice_datapath is netdev, whose flows tc does not take",
+                       "sluice_datapath: system, or hw_offload: false")
     return HostSettings(
-        values.string("sluice_datapath"),
+        datapath,
         interface,
         _texts(values.networks("sluice_transport_cidrs")),
         values.labels("sluice_node_labels"),
         values.string("sluice_encryption"),
+        offload,
+        read_vf_pools(values.raw("sluice_vf_pools"), values.source),
     )
 
 

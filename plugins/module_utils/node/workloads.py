@@ -80,7 +80,7 @@ def parse_config(config: Mapping[str, Any]) -> Workloads:
         missing = [key for key in _DEFINING if not isinstance(pod, dict) or key not in pod]
         problems += [Problem("config", "", f"pods[{number}].{key}", "is missing", "what pods.json says of every pod") for key in missing]
         if not missing:
-            definition = json.dumps({key: pod[key] for key in _DEFINING}, indent=2, sort_keys=True) + "\n"
+            definition = json.dumps({key: pod[key] for key in (*_DEFINING, "vf") if key in pod}, indent=2, sort_keys=True) + "\n"
             wanted[task_of(pod["container_id"])] = Workload(definition, enabled=True, started=True)
     if problems:
         raise InputError(problems)

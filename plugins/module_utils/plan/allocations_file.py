@@ -43,6 +43,8 @@ class PodAllocation:
     mac: str = ""
     ofport: int = 0
     interface: str = ""
+    vf: str = ""
+    """The virtual function that it has, as resource:interface/number; empty: a veth pair."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def _plain_pod(value: PodAllocation) -> dict[str, object]:
         plain.update(owner=value.owner, replica=value.replica)
     if value.ips:
         plain.update(ips=value.ips, mac=value.mac, ofport=value.ofport, interface=value.interface)
+    if value.vf:
+        plain.update(vf=value.vf)
     return plain
 
 
@@ -154,6 +158,7 @@ def _parse_pod(fields: Fields) -> PodAllocation:
         fields.string("mac", check=lambda text: "" if _MAC.fullmatch(text) else "six bytes such as 0a:1b:2c:3d:4e:5f"),
         fields.integer("ofport", 0, OFPORT_FIRST_POD, OFPORT_FIRST_DYNAMIC - 1),
         fields.string("interface", check=_interface_name),
+        fields.string("vf"),
     )
     if pod.ips:
         for name in ("mac", "ofport", "interface"):

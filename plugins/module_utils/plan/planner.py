@@ -10,7 +10,7 @@ from ..errors import InputError, Problem
 from ..intent.kinds import Service
 from ..intent.load import Intent, collect
 from ..intent.objects import unenforced
-from ..intent.state import ClusterState, Node, Pod
+from ..intent.state import ClusterState, Node, Pod, Vf
 from .allocation import allocate_node_cidrs, allocate_pods, check_allocations, shares_of
 from .allocations_file import Allocations, PodAllocation, parse, render
 from .placement import place, read_wishes
@@ -18,6 +18,7 @@ from .pods import PlannedPod, make_pods
 from .ranges import NodeRanges
 from .service_checks import service_warnings, shared_addresses, translatable
 from .services import allocate_services, check_service_allocations
+from .vfs import allocate_vfs, restrict
 
 
 @dataclass(frozen=True)
@@ -85,21 +86,23 @@ def _plan(
     if problems:
         # What cannot be kept must not be planned around; the other problems are still worth finding.
         before = Allocations()
-    labels = {name: node.labels for name, node in intent.nodes.items()}
+    labels: Mapping[str, Mapping[str, str]] = {name: node.labels for name, node in intent.nodes.items()}
     cidrs, node_problems = allocate_node_cidrs(list(intent.nodes), shares, before.nodes)
     ranges = NodeRanges(shares, cidrs)
     groups, warnings, pod_problems = make_pods(objects, labels, before.pods)
+    groups, labels, vf_problems = restrict(groups, intent.nodes, objects)
     wishes, wish_problems = read_wishes(groups, ranges, objects)
     placed, place_problems = place(groups, wishes, labels, ranges, before.pods, objects)
     pods = [pod for group in groups for pod in group]
     given, address_problems = allocate_pods(pods, placed, wishes, ranges, before.pods, objects)
-    problems += node_problems + pod_problems + wish_problems + place_problems + address_problems
+    given, vfs, lacking_vfs = allocate_vfs(pods, given, intent.nodes, before.pods, objects)
+    problems += node_problems + pod_problems + vf_problems + wish_problems + place_problems + address_problems + lacking_vfs
     allocated, given_services, service_problems = allocate_services(objects, cluster.service_cidrs, before.services)
     services, left_out, sctp_problems = translatable(allocated, objects, intent.nodes, cluster.unsupported)
     problems += service_problems + sctp_problems + shared_addresses(services, objects)
     warnings += left_out + service_warnings(services, objects.endpoint_slices)
     after = Allocations(cluster.name, cluster.pod_cidrs, cluster.node_prefix_lengths, cidrs, given, given_services)
-    state = None if problems else _state(intent, cidrs, pods, given, services)
+    state = None if problems else _state(intent, cidrs, pods, given, vfs, services)
     return state, after, tuple(warnings), problems
 
 
@@ -127,14 +130,18 @@ def _state(
     cidrs: Mapping[str, tuple[str, ...]],
     pods: list[PlannedPod],
     given: Mapping[str, PodAllocation],
+    vfs: Mapping[str, Vf],
     services: Mapping[str, Service],
 ) -> ClusterState:
     objects = intent.objects
     return ClusterState(
         intent.cluster,
-        {name: Node(name, node.transport, cidrs[name], node.datapath, node.labels, node.encryption, node.keys) for name, node in sorted(intent.nodes.items())},
+        {
+            name: Node(name, node.transport, cidrs[name], node.datapath, node.labels, node.encryption, node.keys, node.offload)
+            for name, node in sorted(intent.nodes.items())
+        },
         dict(sorted(objects.namespaces.items())),
-        {pod.key: _pod(pod, given[pod.key]) for pod in sorted(pods, key=lambda pod: pod.key)},
+        {pod.key: _pod(pod, given[pod.key], vfs.get(pod.key)) for pod in sorted(pods, key=lambda pod: pod.key)},
         services,
         dict(sorted(objects.endpoint_slices.items())),
         dict(sorted(objects.ingresses.items())),
@@ -146,7 +153,7 @@ def _state(
     )
 
 
-def _pod(pod: PlannedPod, given: PodAllocation) -> Pod:
+def _pod(pod: PlannedPod, given: PodAllocation, vf: Optional[Vf]) -> Pod:
     return Pod(
         pod.namespace,
         pod.name,
@@ -162,4 +169,5 @@ def _pod(pod: PlannedPod, given: PodAllocation) -> Pod:
         given.interface,
         pod.ready,
         pod.terminating,
+        vf,
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Mapping
+from typing import Iterable, Mapping
 
-from ..fields import PORT, Fields
+from ..fields import PORT, Fields, describe
 from ..syntax import dns_subdomain, port_name
 from .meta import Meta
 
@@ -28,6 +28,8 @@ class PodSpec:
     service_account: str = "default"
     ports: tuple[ContainerPort, ...] = ()
     """Of all containers, and of init containers that keep running (restartPolicy: Always)."""
+    resources: Mapping[str, int] = field(default_factory=dict)
+    """What its containers ask for of extended resources (names with a prefix), summed up."""
     has_affinity: bool = False
     """Whether it asks for (anti-)affinity or topology spreading, which the placement does not follow."""
 
@@ -77,8 +79,28 @@ def _read_spec(fields: Fields) -> PodSpec:
         or fields.string("serviceAccount", check=dns_subdomain)
         or "default",
         ports=tuple(ports),
+        resources=_extended_resources([*fields.items("containers")]),
         has_affinity=fields.has("affinity") or bool(fields.list("topologySpreadConstraints")),
     )
+
+
+def _extended_resources(containers: Iterable[Fields]) -> dict[str, int]:
+    """By ``resources.limits``; of extended resources a request has to be equal to the limit, which alone is enough (Kubernetes)."""
+    found: dict[str, int] = {}
+    for container in containers:
+        limits = container.inside("resources").inside("limits")
+        for name in limits.names():
+            if "/" not in name or name.partition("/")[0].endswith("kubernetes.io"):
+                limits.ignore(name)
+                continue
+            value = limits.raw(name)
+            if isinstance(value, str) and value.isdigit():
+                value = int(value)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                limits.problem(name, describe(value), "a whole number")
+                continue
+            found[name] = found.get(name, 0) + value
+    return found
 
 
 def _read_ports(container: Fields) -> list[ContainerPort]:

@@ -9,6 +9,7 @@ from typing import Dict, Iterable, List, Optional
 from . import sysfs
 from .machine import Machine
 from .model import Eswitch, Nic, Representor, Vf
+from .profiles import profile_of
 
 _IFF_UP = 0x1
 
@@ -26,6 +27,21 @@ def all_names(machine: Machine) -> List[str]:
         device = sysfs.device_of(root, name)
         if device and sysfs.vf_of(root, name) is None and Path(device, "sriov_numvfs").exists():
             found.append(name)
+    return found
+
+
+def facts(root: str = "/") -> Dict[str, Dict[str, str]]:
+    """By interface, what pools of VFs select by, of every NIC that has SR-IOV: the VFs' numbers and driver, whether or not there are any."""
+    found = {}
+    for name in sysfs.names(f"{root}/sys/class/net"):
+        device = sysfs.device_of(root, name)
+        # In hexadecimal without 0x (Documentation/ABI/testing/sysfs-bus-pci, sriov_vf_device).
+        vf_device = sysfs.text(f"{device}/sriov_vf_device") if device else ""
+        if vf_device and sysfs.vf_of(root, name) is None:
+            vendor, driver = _hex(device, "vendor"), sysfs.link_name(f"{device}/driver")
+            profile = profile_of(vendor, _hex(device, "device"), driver)
+            found[name] = {"interface": name, "address": Path(device).name, "vendor": vendor, "vf_device": vf_device.rjust(4, "0"),
+                           "vf_driver": profile.vf_driver}
     return found
 
 
