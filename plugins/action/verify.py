@@ -50,6 +50,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except SluiceError as error:
             return {**result, "failed": True, "msg": str(error)}
         self._display.display(render(fabric, verdicts, arguments["width"]))
+        broken = [line for node in fabric.nodes if node.name in hostvars for line in _broken(node.name, hostvars[node.name].get(arguments["variable"]))]
+        if broken:
+            self._display.display("Nothing can be exchanged encrypted:\n" + "".join(f"  {line}\n" for line in broken))
         # The failures themselves are in the table and the report: Ansible would print a result's list a second time.
         result.update(changed=False, probes=summary["probes"], wrong=summary["wrong"], failed=not summary["ok"])
         if not summary["ok"]:
@@ -65,6 +68,12 @@ def _answers(node: str, probed: Any) -> dict[tuple[str, Probe], Answer]:
         probe = Probe(*(row[field] for field in Probe._fields))
         found[node, probe] = Answer(*(row[field] for field in Answer._fields))
     return found
+
+
+def _broken(node: str, probed: Any) -> list[str]:
+    """The node's peers to which nothing can be sent encrypted, and why."""
+    peers = probed.get("encryption", ()) if isinstance(probed, Mapping) else ()
+    return [f"{node} with {peer['peer']}, {peer['kind']}: {peer['reason']}" for peer in peers if peer["reason"]]
 
 
 def _write(file: Path, summary: Mapping[str, Any]) -> None:

@@ -151,11 +151,28 @@ results:
       description: Time to the answer in milliseconds, including the waiting for other probes of the same moment.
       type: float
       sample: 0.8
+encryption:
+  description: The node's peers with which it encrypts.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    peer:
+      description: The peer; with WireGuard, its address.
+      type: str
+    kind:
+      description: V(ipsec) or V(wireguard).
+      type: str
+    reason:
+      description: Why no packet passes; empty if packets can.
+      type: str
+      sample: "there is no security association with it: its pre-shared key is another one"
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.sluice.fabric.plugins.module_utils.encryption import status
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
 from ansible_collections.sluice.fabric.plugins.module_utils.node import probe
 
@@ -188,7 +205,10 @@ def main() -> None:
         module.fail_json(msg=str(error))
     except PermissionError as error:
         module.fail_json(msg=f"probing from inside pods needs root ({error}); run it with become: true")
-    module.exit_json(changed=False, results=[{**sent._asdict(), **answer._asdict()} for sent, answer in zip(probes, answers)])
+    module.exit_json(
+        changed=False, results=[{**sent._asdict(), **answer._asdict()} for sent, answer in zip(probes, answers)],
+        # After the probes, which have made nodes agree on keys where they can.
+        encryption=[peer._asdict() for peer in status.read()])
 
 
 if __name__ == "__main__":
