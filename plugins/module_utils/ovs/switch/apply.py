@@ -9,7 +9,7 @@ from ..ovsdb import Conflict, Connection, NotInstalled, Operation, Remote
 from .config import parse
 from .database import selects, switch_from
 from .describe import as_text
-from .plan import Plan, plan
+from .plan import Plan, left_over, plan
 from .record import Switch
 from .target import Intent
 
@@ -86,7 +86,7 @@ def apply(
                     f"the database holds the configuration, but ovs-vswitchd did not take it within {wait_timeout:g} s: "
                     "look whether it runs (systemctl status ovs-vswitchd) and at its log; then run again", outcome)
             have = read(connection)
-            left = plan(intent, have).changes
+            left = left_over(intent, have)
             if left:
                 again = "; ".join(change.command() for change in left)
                 raise NotRealised(f"another writer changed the database right after this run: to do again is {again}", outcome)

@@ -49,6 +49,10 @@ def _columns(table: str) -> List[str]:
     return [*(column.name for column in TABLES[table].columns), *forward, *backwards, *told_apart]
 
 
+_NOTHING = ["set", []]
+"""What a column holds that this database does not have."""
+
+
 class _Reader:
     def __init__(self, raw: Raw) -> None:
         self._raw = raw
@@ -68,9 +72,11 @@ class _Reader:
         table = TABLES[row.table]
         values = dict(EMPTY_VALUES[row.table])
         for column in table.columns:
-            if column.name in raw:
-                value = column_value(column, raw[column.name])
-                values[column.name] = names(value, self._port_names.__getitem__) if column.refers else value
+            value = raw.get(column.name, _NOTHING)
+            if isinstance(value, list) and not value[1]:
+                continue  # Most columns of most rows are empty, which is what `values` has already.
+            value = column_value(column, value)
+            values[column.name] = names(value, self._port_names.__getitem__) if column.refers else value
         children = {child.key: self._children(row, child, raw) for child in table.children}
         status = {name: from_ovsdb(raw[name]) for name in (*INTERFACE_STATUS, "statistics") if name in raw} if row.table == "Interface" else {}
         return Record(row, values, {key: records for key, records in children.items() if records},

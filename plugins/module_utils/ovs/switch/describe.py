@@ -49,6 +49,8 @@ def _part(wanted: Optional[Wanted], record: Record, other: Record) -> Config:
     values: Dict[str, Any] = {}
     for name, value in record.values.items():
         different = other.values[name]
+        if name not in given and value == different:
+            continue
         if isinstance(value, dict):
             keys = {*(given.get(name) or ()), *(key for key, item in value.items() if different.get(key) != item)}  # type: ignore[union-attr]
             exact = name in given and COLUMNS[record.row.table][name].kind == "map"
@@ -92,12 +94,16 @@ def _placed(child: Child, parts: Mapping[Any, Config]) -> Config:
 def _columns(table: str, values: Values) -> Config:
     """All columns that are not empty, in the order of the schema here; not Sluice's bookkeeping, which is no configuration."""
     shown: Config = {}
-    for column in TABLES[table].columns:
-        value: Any = hidden(table, column.name, values.get(column.name))
+    nothing = EMPTY_VALUES[table]
+    for name in nothing:
+        value: Any = values.get(name)
+        if value is None or value == nothing[name]:
+            continue
+        value = hidden(table, name, value)
         if isinstance(value, dict):
-            value = {str(key): item for key, item in sorted(value.items()) if column.name != "external_ids" or not is_reserved(key)}
-        if value is not None and value != EMPTY_VALUES[table][column.name]:
-            shown[column.name] = list(value) if isinstance(value, tuple) else value
+            value = {str(key): item for key, item in sorted(value.items()) if name != "external_ids" or not is_reserved(key)}
+        if value != {}:
+            shown[name] = list(value) if isinstance(value, tuple) else value
     return shown
 
 

@@ -2,7 +2,7 @@
 """The changes from one switch state to another: pure, and in a stable order."""
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ...errors import InputError
 from .changes import Change, Destroy, Insert, MovePort, Remove, SetColumn
@@ -43,7 +43,12 @@ def plan(intent: Intent, have: Switch) -> Plan:
     return Plan(changes, have, goal, before, managed(intent.wanted, goal, have) if changes else before)
 
 
-def transaction(changes: Tuple[Change, ...], have: Switch, goal: Switch) -> Transaction:
+def left_over(intent: Intent, have: Switch) -> Tuple[Change, ...]:
+    """What is still to change after a run."""
+    return tuple(difference(have, target(intent, have)))
+
+
+def transaction(changes: Sequence[Change], have: Switch, goal: Switch) -> Transaction:
     """The changes as one transaction, guarded by all that they rely on."""
     result = Transaction(_ports(have), _ports(goal))
     for change in changes:

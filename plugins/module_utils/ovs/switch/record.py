@@ -83,8 +83,10 @@ def kept_keys(values: Values, owner: str) -> Set[Tuple[str, str]]:
     """Column and key of what the owner put into a row's shared maps."""
     ids = values.get("external_ids")
     text = ids.get(KEYS_PREFIX + owner) if isinstance(ids, dict) else None
+    if not text:
+        return set()
     try:
-        return {(column, key) for column, separator, key in (str(item).partition(":") for item in json.loads(text or "[]")) if separator}
+        return {(column, key) for column, separator, key in (str(item).partition(":") for item in json.loads(text)) if separator}
     except (ValueError, TypeError):
         return set()  # Somebody else wrote it: then nothing in the row is known to be the owner's.
 

@@ -197,7 +197,9 @@ class _Maker:
             if not given and not ((exact if is_shared else own) and all_columns):
                 continue
             value = wanted.values.get(column.name)
-            if is_shared:
+            if value is None and not values[column.name] and not kept:
+                values[column.name] = empty(column)  # False and 0 are what a scalar holds in a new row, and not what an optional does.
+            elif is_shared:
                 values[column.name] = self._shared_map(column.name, values[column.name], value or {}, exact or (given and value is None), kept)
             else:
                 values[column.name] = _column(column, values[column.name], value, own)
