@@ -55,11 +55,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
     def _confirm(self, name: str, until: float, task_vars: dict[str, Any] | None) -> dict[str, Any]:
         """Call the node over new connections until it is decided; raises AnsibleConnectionFailure if it stays out of reach."""
+        # With them, so that Ansible takes them out of whatever the module says.
+        secrets = {"secrets": self._task.args["secrets"]} if self._task.args.get("secrets") else {}
         is_made = False
         while True:
             try:
                 self._reconnect()
-                answer = dict(self._execute_module(module_args={"_confirm": {"name": name, "is_made": is_made}}, task_vars=task_vars))
+                answer = dict(self._execute_module(module_args={**secrets, "_confirm": {"name": name, "is_made": is_made}}, task_vars=task_vars))
             except AnsibleError as error:
                 answer = {"msg": str(error)}
             stage = answer.get("stage")

@@ -452,6 +452,19 @@ EXAMPLES = r"""
     state: parsed
     running_config: "{{ lookup('ansible.builtin.file', 'node1.json') }}"
 
+- name: Make the uplink over which Ansible comes a port, and undo it unless the node can be reached within a minute
+  sluice.fabric.switch:
+    config:
+      bridges:
+        - name: br-ex
+          other_config:
+            hwaddr: "{{ uplink_mac }}"
+          ports:
+            - name: eth0
+    move_addresses:
+      eth0: br-ex
+    confirm_timeout: 60
+
 - name: Remove one port
   sluice.fabric.switch:
     state: deleted
@@ -478,11 +491,17 @@ after:
   type: dict
   sample: {bridges: [{name: br-int, fail_mode: secure}]}
 plan:
-  description: The changes, each as the arguments of an ovs-vsctl that would do the same. In check mode, those to come.
+  description: The changes, each as the arguments of an ovs-vsctl that would do the same, or, for addresses and routes, as a
+    command of C(ip). In check mode, those to come.
   returned: with a state that changes something, on success or when Open vSwitch did not realise what was committed
   type: list
   elements: str
   sample: [set Bridge br-int fail_mode=secure]
+confirmed:
+  description: Whether the change is there to stay. If not, it was rolled back.
+  returned: with O(confirm_timeout), if there was something to change
+  type: bool
+  sample: true
 gathered:
   description:
     - The whole configuration, whoever made it. As O(config) it changes nothing.
@@ -543,10 +562,10 @@ def switch_at(remote: Remote) -> Switch:
 def run(module: AnsibleModule) -> tuple[dict[str, object], tuple[str, ...]]:
     """What the module returns, and warnings; raises SluiceError."""
     options = module.params
-    config = with_secrets(options["config"], options["secrets"])
     state, step = options["state"], options["_confirm"]
     if step and "is_made" in step:
         return confirmed_step(module)
+    config = with_secrets(options["config"], options["secrets"])
     if state == "gathered":
         return {"gathered": gathered(switch_at(remote_from(options)))}, ()
     if state == "parsed":

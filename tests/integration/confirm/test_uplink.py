@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-from confirm.confirm_site import BRIDGE, MAC, UPLINK, ConfirmSite, wait_for
+import yaml
+from confirm.confirm_site import BRIDGE, MAC, ROOT, UPLINK, ConfirmSite, wait_for
 
 MOVE = {UPLINK: BRIDGE}
 KERNELS_OWN = ("fe80:", "ff00:")
@@ -68,6 +69,16 @@ def test_the_right_way_is_confirmed_and_the_node_answers_over_the_bridge(site: C
     assert "so it was rolled back" in result["msg"]
     site.settle()
     assert site.state() == before_removal
+
+
+def test_the_example_of_the_documentation_is_this_one() -> None:
+    """Printed is what the test above runs, but for the datapath and the time."""
+    source = (ROOT / "plugins/modules/switch.py").read_text()
+    tasks = yaml.safe_load(source.partition('EXAMPLES = r"""')[2].partition('"""')[0])
+    (example,) = (task["sluice.fabric.switch"] for task in tasks if "confirm_timeout" in task["sluice.fabric.switch"])
+    (bridge,) = uplink()["bridges"]
+    del bridge["datapath_type"]
+    assert example == {"config": {"bridges": [{**bridge, "other_config": {"hwaddr": "{{ uplink_mac }}"}}]}, "move_addresses": MOVE, "confirm_timeout": 60}
 
 
 def test_wrong_ways_are_rolled_back(site: ConfirmSite) -> None:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 READS = ("gathered", "rendered", "parsed")
 """States that change nothing."""
 ELSEWHERE = ("target", "confirm_timeout")
-"""Options that need more than a switch: test_switch_remote.py and test_switch_confirmed.py are about them."""
+"""Options that need more than a switch: test_switch_remote.py and confirm/test_uplink.py are about them."""
 
 
 class Machine(OvsSandbox):
