@@ -115,7 +115,8 @@ def snapshot(ovs: OvsSandbox) -> Any:
     """Every row as it is configured, with its UUID and with what each run that writes counts up. Quicker than `dump`."""
     with Connection(ovs.database) as connection:
         columns = connection.columns()
-        wanted = [{**select, "columns": [column for column in select["columns"] if column not in (*INTERFACE_STATUS, "cur_cfg")]} for select in selects(columns)]
+        status = (*INTERFACE_STATUS, "cur_cfg")
+        wanted = [{**select, "columns": [column for column in select["columns"] if column not in status]} for select in selects(columns)]
         return [sorted(map(repr, result["rows"])) for result in connection.transact(wanted)]
 
 

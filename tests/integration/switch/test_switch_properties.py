@@ -12,8 +12,9 @@ import shlex
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -33,11 +34,12 @@ from sluice.ovs.switch.schema import TABLES
 
 PAIRS = int(os.environ.get("SLUICE_SWITCHES", "60"))
 FEWER = max(8, PAIRS // 5)
-KNOWN: Mapping[str, Any] = {name: table["columns"] for name, table in json.loads(open(SCHEMA).read())["tables"].items()}  # noqa: PTH123, SIM115
+KNOWN: Mapping[str, Any] = {name: table["columns"] for name, table in json.loads(Path(SCHEMA).read_text())["tables"].items()}
 SWITCHES = switches(KNOWN)
+Test = TypeVar("Test", bound=Callable[..., None])
 
 
-def examples(number: int) -> Any:
+def examples(number: int) -> Callable[[Test], Test]:
     """Without shrinking, which takes minutes with live daemons; what fails is small enough to be read."""
     return settings(max_examples=number, deadline=None, database=None, phases=(Phase.generate,),
                     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large], derandomize=PAIRS <= 60)
@@ -71,7 +73,8 @@ def emptied(ovs: OvsSandbox, live: bool = True) -> None:
     """As it was when it was new, whatever an example that failed has left."""
     with Connection(ovs.database) as connection:
         operations: list[dict[str, Any]] = [{"op": "delete", "table": table, "where": []} for table in TABLES if table != "Open_vSwitch"]
-        root = {**dict.fromkeys(("bridges", "manager_options", "ssl"), ["set", []]), **dict.fromkeys(("datapaths", "external_ids", "other_config"), ["map", []])}
+        root = {column: [kind, []] for kind, columns in (("set", ("bridges", "manager_options", "ssl")), ("map", ("datapaths", "external_ids", "other_config")))
+                for column in columns}
         sequence = commit(connection, [{"op": "update", "table": "Open_vSwitch", "where": [], "row": root}, *operations])
         assert not live or connection.wait_configured(sequence, 20)
 
@@ -95,7 +98,8 @@ def test_from_any_switch_to_any_other(live: OvsSandbox, first: Config, second: C
     assert gathered(have) == second
     assert counted(live) == rows_of(second), "no row is left over"
     reached = snapshot(live)
-    for config, state in ((second, "overridden"), (loosely(second, random.Random(seed)), "overridden"), (gathered(have), "merged"), (gathered(have), "replaced")):
+    found = gathered(have)
+    for config, state in ((found, "overridden"), (loosely(second, random.Random(seed)), "overridden"), (found, "merged"), (found, "replaced")):
         again = anyway(live, config, state)
         assert (again.changed, again.commands) == (False, ())
     assert snapshot(live) == reached, "a run without changes writes nothing"
@@ -205,7 +209,8 @@ def test_what_others_made_stays(live: OvsSandbox, other: OvsSandbox, writer: str
 def test_what_is_adopted_can_be_taken_away(live: OvsSandbox, hand_made: Config) -> None:
     emptied(live)
     by_hand(live, hand_made)
-    for config, state in (({"bridges": []}, "overridden"), ({}, "deleted")):
+    nothing: Config = {"bridges": []}
+    for config, state in ((nothing, "overridden"), ({}, "deleted")):
         assert run(live, config, state).commands == (), "it is nobody's yet"
     anyway(live, hand_made, "merged", adopt=True)
     assert gathered(now(live)) == hand_made
@@ -228,7 +233,8 @@ def test_undone_is_as_before_with_what_others_changed(live: OvsSandbox, first: C
         if planned.changes:
             commit(connection, planned.transaction().operations())
     if meanwhile:
-        live.vsctl("--no-wait", "set", "Open_vSwitch", ".", "external_ids:theirs=2", "--", "add-br", "theirs", "--", "set", "Bridge", "theirs", "datapath_type=dummy")
+        live.vsctl("--no-wait", "set", "Open_vSwitch", ".", "external_ids:theirs=2", "--",
+                   "add-br", "theirs", "--", "set", "Bridge", "theirs", "datapath_type=dummy")
     there = now(live)
     goal = reverted(there, *kept)
     changes = list(difference(there, goal))
