@@ -69,6 +69,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
                                             "bridges[0].sample_collector_sets[0].id"),
     "queues as a list": (one_port(qos={"type": "linux-htb", "queues": [{"dscp": 1}]}), "bridges[0].ports[0].qos.queues"),
     "a queue that is no number": (one_port(qos={"type": "linux-htb", "queues": {"a": {}}}), "bridges[0].ports[0].qos.queues.a"),
+    "a service too high": ({"bridges": [{"name": "b", "auto_attach": {"mappings": {"16777216": 5}}}]}, "bridges[0].auto_attach.mappings.16777216"),
     "a zone too high": ({"datapaths": {"netdev": {"ct_zones": {"65536": {}}}}}, "datapaths.netdev.ct_zones.65536"),
     "an unknown timeout": ({"datapaths": {"netdev": {"ct_zones": {1: {"timeout_policy": {"timeouts": {"tcp": 5}}}}}}},
                            "datapaths.netdev.ct_zones.1.timeout_policy.timeouts.tcp"),

@@ -16,6 +16,8 @@ DEVICE_TYPES = ("", "system", "internal", "tap")
 DEVICE_NAME = re.compile(r"(?!\.{1,2}$)[^\s/:\\]+")
 INTEGER = re.compile(r"-?[0-9]+")
 TARGET = re.compile(r"(p?(tcp|ssl)|p?unix):\S+")
+SERVICE_MAX = 0xFFFFFF
+"""The greatest I-SID, which are the keys of the one map whose keys are numbers (AutoAttach, mappings)."""
 NUMBERS = {"flow_tables": 254, "queues": 0xFFFFFFFF, "ct_zones": 0xFFFF, "sample_collector_sets": 0xFFFFFFFF}
 """The greatest number, by what is told apart by numbers."""
 
@@ -222,8 +224,8 @@ class _Reader:
                 self.problem(place, "is reserved", "the option `owner` instead, which sets it on what is created")
             elif column.choices and key not in column.choices:
                 self.problem(place, "is not a known key", f"one of {', '.join(column.choices)}")
-            elif column.key_atom is int and not INTEGER.fullmatch(str(key)):
-                self.problem(place, "is not a known key", "a whole number")
+            elif column.key_atom is int and not (re.fullmatch("[0-9]{1,8}", str(key)) and int(key) <= SERVICE_MAX):
+                self.problem(place, "is not a known key", f"a whole number from 0 to {SERVICE_MAX}")
             elif item is None:
                 result[column.key_atom(key)] = None
             elif column.atom is int:
