@@ -37,7 +37,7 @@ options:
       interface:
         description:
           - The network interface of the physical function, or its PCI address.
-          - The address is the better name where the interface's may change with the mode, as with systemd before version 251.
+          - The address is the better name where the interface's changes with the mode, because udev appends the port's name to it.
         type: str
         required: true
       vfs:
