@@ -155,6 +155,24 @@ def test_the_boot_unit_makes_the_same_again(tmp_path: Path) -> None:
     assert present([CX5], check=False, machine=rebooted).actions == []
 
 
+def test_a_nic_that_is_gone_at_boot_does_not_keep_the_others_waiting(tmp_path: Path) -> None:
+    machine = Recorded(tmp_path, CONNECTX_5, E810)
+    present([CX5, ICE], check=False, machine=machine)
+    rebooted = Recorded(tmp_path / "boot", E810)
+    place = rebooted.root / CONFIG_FILE.lstrip("/")
+    place.parent.mkdir(parents=True)
+    place.write_text((tmp_path / CONFIG_FILE.lstrip("/")).read_text())
+    with pytest.raises(SluiceError, match="this host has no NIC ens1f0"):
+        at_boot(rebooted, wait=0)
+    nic = read(rebooted, ["ens2f0"])["ens2f0"]
+    assert nic and nic.vf_count == 2
+
+
+def test_absent_on_a_host_that_never_had_any_leaves_no_folder(tmp_path: Path) -> None:
+    assert absent(check=False, machine=Recorded(tmp_path, E810)).actions == []
+    assert not (tmp_path / "var").exists() and not (tmp_path / "etc").exists()
+
+
 def test_boot_without_a_file_is_nothing(tmp_path: Path) -> None:
     assert not at_boot(Recorded(tmp_path), wait=0).changed
 

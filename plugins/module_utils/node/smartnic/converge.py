@@ -100,7 +100,12 @@ def at_boot(machine: Optional[Machine] = None, wait: float = 60.0) -> Result:
         if all(found.values()) or time.monotonic() > end:
             break
         time.sleep(0.5)
-    return converge_nics(machine, pair(wanted, found), check=False)
+    # One that is missing or broken must not keep the others from their pods.
+    result = converge_nics(machine, pair([one for one in wanted if found[one.interface]], found), check=False)
+    missing = ", ".join(one.interface for one in wanted if not found[one.interface])
+    if missing:
+        raise SluiceError(f"this host has no NIC {missing}, which {CONFIG_FILE} names; the others are as they are to be")
+    return result
 
 
 def _converge(machine: Machine, pairs: Sequence[Pair], texts: Mapping[str, str], record: Mapping[str, Any], check: bool) -> Result:
@@ -110,7 +115,7 @@ def _converge(machine: Machine, pairs: Sequence[Pair], texts: Mapping[str, str],
     later = [path for path in changed if path != RULES_FILE]
     if not check:
         # Before the first change: what a NIC was must not be lost with a run that fails.
-        _put(machine, RECORD_FILE, _json({**_load(machine), **record}))
+        _put(machine, RECORD_FILE, _record_text({**_load(machine), **record}))
         if RULES_FILE in changed:
             _put(machine, RULES_FILE, texts[RULES_FILE])
             machine.query("udevadm", "control", "--reload")
@@ -124,7 +129,7 @@ def _converge(machine: Machine, pairs: Sequence[Pair], texts: Mapping[str, str],
             machine.run("systemctl", "daemon-reload")
         if UNIT_FILE in later and texts[UNIT_FILE]:
             machine.run("systemctl", "enable", UNIT)
-        _put(machine, RECORD_FILE, _json(record) if record else "")
+        _put(machine, RECORD_FILE, _record_text(record))
     actions = [f"{'write' if texts[path] else 'remove'} {path}" for path in changed]
     return Result([*actions, *nics.actions], {**nics.before, **before}, {**nics.after, **texts}, nics.warnings)
 
@@ -195,6 +200,8 @@ def _content(machine: Machine, path: str) -> str:
 
 def _put(machine: Machine, path: str, text: str) -> None:
     """The file with this text; without text, no file."""
+    if text == _content(machine, path):
+        return
     if text:
         files.write(machine.root, path, File(text))
     else:
@@ -203,6 +210,10 @@ def _put(machine: Machine, path: str, text: str) -> None:
 
 def _json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
+
+
+def _record_text(record: Mapping[str, Any]) -> str:
+    return _json(record) if record else ""
 
 
 def _load(machine: Machine) -> Dict[str, Dict[str, Any]]:
