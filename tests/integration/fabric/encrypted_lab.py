@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labs of two nodes whose traffic is encrypted, and what tests of it look at: the wire between the nodes, and connections that are to last."""
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fabric.fabric_lab import FabricLab
+
+NODES = ("node1", "node2")
+MARKER = "sluice-payload-m"
+"""As long as ping's pattern can be."""
+
+
+@contextmanager
+def encrypted_lab(folder: Path, packages: list[str], **variables: Any) -> Iterator[FabricLab]:
+    """Two nodes that can install ``packages``."""
+    lab = FabricLab("e" + uuid.uuid4().hex[:6], folder)
+    try:
+        lab.set_nodes(1, 2)
+        lab.set_variables(sluice_lab_extra_packages=packages, ansible_timeout=60, **variables)
+        lab.succeed("lab_up")
+        for node in NODES:
+            lab.on(node, "apt-get -q update && apt-get -qy install tcpdump")
+        yield lab
+    finally:
+        lab.run("lab_down")
+
+
+def pair(fabric: FabricLab) -> tuple[dict[str, Any], dict[str, Any], str]:
+    """Two pods on different nodes, and the second one's address."""
+    first = fabric.pod("api")
+    second = next(pod for pod in fabric.pods() if pod["node"] != first["node"] and pod["ips"])
+    return first, second, second["ips"][0].partition("/")[0]
+
+
+def captured(fabric: FabricLab) -> str:
+    """What travels between the nodes while one pod sends the marker to another, as text without line ends."""
+    source, _destination, address = pair(fabric)
+    fabric.on(source["node"], "nohup tcpdump -i eth1 -n -l -A -s 0 >/tmp/wire.txt 2>/dev/null & echo $! >/tmp/wire.pid; sleep 2")
+    fabric.on(source["node"], fabric.pod_command(source, f"ping -c 5 -i 0.2 -W 2 -p {MARKER.encode().hex()} {address}"), check=False)
+    return fabric.on(source["node"], "sleep 1; kill $(cat /tmp/wire.pid); cat /tmp/wire.txt").replace("\n", "")
+
+
+def passes(fabric: FabricLab, count: int = 3, size: int = 56) -> bool:
+    """Whether pings between the pair are answered; the first may be the one that asks for keys."""
+    source, _destination, address = pair(fabric)
+    command = fabric.pod_command(source, f"ping -c {count} -i 0.5 -W 2 -M do -s {size} {address}")
+    return " 0 received" not in fabric.on(source["node"], command, check=False)
+
+
+class Stream:
+    """A TCP connection between the pair that sends a line every tenth of a second, while something changes."""
+
+    def __init__(self, fabric: FabricLab) -> None:
+        self.fabric = fabric
+        self.source, self.destination, self.address = pair(fabric)
+
+    def __enter__(self) -> Stream:
+        receive = ("import socket; s = socket.create_server((\"\", 7999)); c = s.accept()[0]; "
+                   "[print(l, end=\"\", flush=True) for l in c.makefile()]")
+        send = (f"import socket, time; s = socket.create_connection((\"{self.address}\", 7999), 20); "
+                "[(s.sendall(b\"%d %.2f\\n\" % (n, time.time())), time.sleep(0.1)) for n in range(36000)]")
+        self._start(self.destination, receive, "receive")
+        time.sleep(2)
+        self._start(self.source, send, "send")
+        time.sleep(3)
+        return self
+
+    def _start(self, pod: dict[str, Any], program: str, name: str) -> None:
+        command = self.fabric.pod_command(pod, f"python3 -c '{program}'")
+        self.fabric.on(pod["node"], f"nohup {command} >/tmp/{name}.txt 2>&1 & echo $! >/tmp/{name}.pid")
+
+    def __exit__(self, *_exception: object) -> None:
+        for pod, name in ((self.source, "send"), (self.destination, "receive")):
+            self.fabric.on(pod["node"], f"kill $(cat /tmp/{name}.pid)", check=False)
+
+    def received(self) -> list[int]:
+        """The numbers of the lines that have arrived."""
+        return [int(line.split()[0]) for line in self.fabric.on(self.destination["node"], "cat /tmp/receive.txt").splitlines()]
+
+    def lasts(self) -> bool:
+        """Whether more arrives, and nothing is missing in between."""
+        before = len(self.received())
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            numbers = self.received()
+            if len(numbers) > before + 5:
+                return numbers == list(range(len(numbers)))
+            time.sleep(2)
+        return False
