@@ -56,10 +56,10 @@ def _json(path: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _lines(*command: str) -> list[str]:
+def _lines(*command: str, text: str = "") -> list[str]:
     """What the command prints; nothing if it fails or is not there, which is an answer here."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False).stdout.splitlines()
+        return subprocess.run(command, input=text, capture_output=True, text=True, env=ENVIRONMENT, check=False).stdout.splitlines()
     except FileNotFoundError:
         return []
 
@@ -134,8 +134,12 @@ def _wireguard(host: Mapping[str, Any]) -> Iterator[PeerStatus]:
         return
     lines = _lines("wg", "show", WIREGUARD, "latest-handshakes")
     handshakes = {key: int(when) for key, when in (line.split("\t") for line in lines)}
+    private = Path(devices[0]["private_key_file"])
+    is_other = private.exists() and _lines("wg", "show", WIREGUARD, "public-key") != _lines("wg", "pubkey", text=private.read_text(encoding="ascii"))
     for peer in devices[0]["peers"]:
-        yield PeerStatus(peer["endpoint"].rpartition(":")[0].strip("[]"), "wireguard", handshake_reason(handshakes.get(peer["public_key"]), time.time()))
+        reason = f"{WIREGUARD} has not the key in {private}: apply the node's program again" if is_other else ""
+        yield PeerStatus(peer["endpoint"].rpartition(":")[0].strip("[]"), "wireguard",
+                         reason or handshake_reason(handshakes.get(peer["public_key"]), time.time()))
 
 
 def handshake_reason(when: Optional[int], now: float) -> str:
