@@ -22,7 +22,6 @@ from sluice.intent.state import ClusterState
 from sluice.node.cni.plugin import main as plugin
 from sluice.ovs.encode import encode_program
 from sluice.ovs.flow_apply import apply_program
-from sluice.ovs.ovsdb import Connection
 from sluice.ovs.program import Owner
 from sluice.ovs.switch.apply import apply as apply_switch
 from sluice.pipeline.cookie import OWNER_MASK, OWNER_PROGRAM
@@ -144,8 +143,6 @@ def main() -> None:
     start_switch()
     now = state("client")
     program = compile_node(Fabric(now), "node1")
-    with Connection(f"unix:{RUN}/db.sock"):
-        pass
     outcome = apply_switch(f"unix:{RUN}/db.sock", dict(program.switch), "overridden", "sluice", 30, False, False)
     print("switch:", len(outcome.commands), "changes")
     command("ip", "link", "set", "sluice-gw0", "up")
