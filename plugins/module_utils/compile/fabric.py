@@ -121,8 +121,8 @@ class Fabric:
         return [peer for peer in self.state.nodes.values()
                 if peer is not node and self._tunnelled(node, peer) and encryption_between(node, peer) == "none"]
 
-    def has_tunnel_port(self, node: Node) -> bool:
-        """Not where all that goes to other nodes goes through WireGuard: then nothing may come out of a tunnel either."""
+    def takes_tunnelled(self, node: Node) -> bool:
+        """Whether packets may come out of a tunnel: not where all that other nodes send comes through WireGuard."""
         only_wireguard = node.encryption == "wireguard" and len(self.encrypted_peers(node)) == len(self.state.nodes) - 1
         return self.has_tunnels and not only_wireguard
 

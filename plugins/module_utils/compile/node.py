@@ -26,12 +26,12 @@ def compile_node(fabric: Fabric, name: str) -> NodeProgram:
     node = fabric.state.nodes[name]
     services = fabric.services.of_node(node)
     policies = policy_flows(fabric, node)
-    has_routes = node.encryption == "wireguard"
+    common = _common(fabric.state.cluster, node.datapath, node.encryption == "wireguard", fabric.takes_tunnelled(node))
     own = [*connectivity_flows(fabric, node), *conntrack_flows(fabric, node), *policies.own, *services.flows]
     return NodeProgram(
         node=name,
         switch=switch_program(fabric, node),
-        blocks=tuple(sorted([*blocks(own), *policies.blocks, *_common(fabric.state.cluster, node.datapath, has_routes)], key=attrgetter("order"))),
+        blocks=tuple(sorted([*blocks(own), *policies.blocks, *common], key=attrgetter("order"))),
         groups=tuple(services.groups),
         rules=rule_index(fabric, node),
         peer_group=fabric.peer_group(node),
@@ -42,6 +42,6 @@ def compile_node(fabric: Fabric, name: str) -> NodeProgram:
 
 
 @lru_cache(maxsize=4)
-def _common(cluster: Cluster, datapath: str, has_routes: bool) -> tuple[FlowBlock, ...]:
+def _common(cluster: Cluster, datapath: str, has_routes: bool, takes_tunnelled: bool) -> tuple[FlowBlock, ...]:
     """What all nodes with a datapath have."""
-    return tuple(blocks([*common_connectivity_flows(cluster, has_routes), *common_conntrack_flows(cluster, datapath)]))
+    return tuple(blocks([*common_connectivity_flows(cluster, has_routes, takes_tunnelled), *common_conntrack_flows(cluster, datapath)]))

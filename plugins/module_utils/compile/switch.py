@@ -17,7 +17,7 @@ def switch_program(fabric: Fabric, node: Node) -> dict[str, Any]:
     Pods' ports are not in here: the CNI plugin makes them when a pod starts.
     """
     ports = [_port(GATEWAY, type="internal", mac=GATEWAY_MAC, ofport_request=OFPORT_GATEWAY, mtu_request=fabric.mtu)]
-    if fabric.has_tunnel_port(node):
+    if fabric.has_tunnels:
         ports.append(_port(TUNNEL, type=fabric.state.cluster.tunnel_type, ofport_request=OFPORT_TUNNEL, options={"remote_ip": "flow"}))
     ports += tunnel_ports(fabric, node)
     bridges: list[dict[str, Any]] = [{

@@ -22,11 +22,12 @@ def connectivity_flows(fabric: Fabric, node: Node) -> list[Flow]:
     return flows
 
 
-def common_connectivity_flows(cluster: Cluster, has_routes: bool) -> list[Flow]:
-    """Those that all nodes have, in the cluster's traffic mode; ``has_routes``: the host reaches pods of other nodes without a tunnel."""
+def common_connectivity_flows(cluster: Cluster, has_routes: bool, takes_tunnelled: bool) -> list[Flow]:
+    """Those that all nodes have, in the cluster's traffic mode; ``has_routes``: the host reaches pods of other nodes without a tunnel;
+    ``takes_tunnelled``: packets may come out of a tunnel."""
     flows = baseline_flows()
     if cluster.traffic_mode != "no_encap":
-        flows += tunnel_flows()
+        flows += tunnel_flows(takes_tunnelled)
     if cluster.traffic_mode == "encap" and not has_routes:
         flows += unassigned_flows(cluster.pod_cidrs)
     return flows

@@ -12,11 +12,14 @@ from ..plan.addresses import OFPORT_TUNNEL
 NAME = "tunnel"
 
 
-def tunnel_flows() -> list[Flow]:
-    """What comes out of the tunnel goes on as IP and nothing else: no ARP or ND crosses it."""
+def tunnel_flows(is_open: bool) -> list[Flow]:
+    """What comes out of the tunnel goes on as IP and nothing else: no ARP or ND crosses it. If it is not open, nothing does.
+
+    A closed tunnel keeps its port: to take encryption's way instead of it, or to go back, is one change of the flows.
+    """
     return [
         flow(CLASSIFY, 200, [f"in_port={OFPORT_TUNNEL}", ip], [set_source(FROM_TUNNEL), goto(FIRST_IP)], NAME)
-        for ip in (V4.ip, V6.ip)
+        for ip in (V4.ip, V6.ip) if is_open
     ] + [flow(CLASSIFY, 190, [f"in_port={OFPORT_TUNNEL}"], [], NAME)]
 
 

@@ -22,7 +22,7 @@ def strict_rules(fabric: Fabric, node: Node) -> str:
     """
     encrypted = fabric.encrypted_peers(node)
     is_strict = node.encryption == "wireguard" or fabric.state.cluster.ipsec.strict
-    if not encrypted or not is_strict or node.datapath == "netdev" or not fabric.has_tunnel_port(node):
+    if not encrypted or not is_strict or node.datapath == "netdev" or not fabric.takes_tunnelled(node):
         return ""
     version = fabric.underlay
     word = _WORD[version]

@@ -34,7 +34,7 @@ def host_program(fabric: Fabric, node: Node) -> dict[str, Any]:
         "routes": routes,
         "nftables": nftables(node, cluster.pod_cidrs, cluster.masquerade, services, encryption.rules),
         "firewall": firewall(
-            node, cluster.tunnel_type if fabric.has_tunnel_port(node) else "", endpoint_address(node, fabric.underlay), encryption.openings,
+            node, cluster.tunnel_type if fabric.takes_tunnelled(node) else "", endpoint_address(node, fabric.underlay), encryption.openings,
             [link["name"] for link in encryption.links]),
         "files": {NODE_UNIT_FILE: {"content": NODE_UNIT_TEXT}, AGENT_UNIT_FILE: {"content": AGENT_UNIT_TEXT}},
         # The first is enabled and not started: what it would do is what the run that enables it does.
