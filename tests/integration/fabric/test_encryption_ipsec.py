@@ -16,12 +16,12 @@ MTU = 1416
 
 @pytest.fixture(scope="module")
 def fabric(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricLab]:
-    with encrypted_lab(tmp_path_factory.mktemp("fabric"), PACKAGES, sluice_lab_machine="vm", sluice_datapath="system") as lab:
+    with encrypted_lab(tmp_path_factory.mktemp("fabric"), PACKAGES, sluice_lab_machine="vm", sluice_datapath="system", sluice_mtu=MTU) as lab:
         yield lab
 
 
 def test_in_clear_the_marker_is_seen(fabric: FabricLab) -> None:
-    """So that not finding it later means something."""
+    """So that not finding it later means something. The pods have the MTU that is left later, so that they need not be made again then."""
     fabric.succeed("site")
     text = captured(fabric)
     assert MARKER in text and ".6081: Geneve" in text
@@ -36,6 +36,8 @@ def test_turned_on_and_nothing_is_left_in_clear(fabric: FabricLab) -> None:
     assert "ESP(spi=" in text and MARKER not in text and "Geneve" not in text
     assert SECRET not in run.output
     fabric.verify()
+    # What is left by itself is what was asked for.
+    fabric.set_variables(sluice_mtu=None)
     assert fabric.succeed("site").changed == []
 
 
@@ -100,7 +102,7 @@ def test_certificates_that_nodes_sign_themselves(fabric: FabricLab) -> None:
 
 @pytest.mark.parametrize("tunnel", ["vxlan", "gre"])
 def test_other_tunnels(fabric: FabricLab, tunnel: str) -> None:
-    fabric.set_variables(sluice_tunnel_type=tunnel, sluice_ipsec={"nat_traversal": tunnel == "vxlan"})
+    fabric.set_variables(sluice_tunnel_type=tunnel, sluice_ipsec={"nat_traversal": tunnel == "vxlan"}, sluice_mtu=1400)
     fabric.succeed("site")
     assert passes(fabric, count=20)
     text = captured(fabric)
