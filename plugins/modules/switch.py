@@ -88,6 +88,10 @@ options:
       - Needs the node's own O(database), and O(target) not set.
     type: dict
     default: {}
+  _confirm:
+    description:
+      - Not for tasks. The module's own action plugin says by it which step of a change with O(confirm_timeout) this is.
+    type: dict
 extends_documentation_fragment:
   - sluice.fabric.switch_config
   - sluice.fabric.ovsdb

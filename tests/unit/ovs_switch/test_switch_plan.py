@@ -183,7 +183,7 @@ def test_deleted_takes_own_table_names_off_a_foreign_bridge(config: dict[str, An
 def test_types_that_this_switch_cannot_make_are_refused_at_their_place() -> None:
     have = Switch(interface_types=("internal", "geneve"), datapath_types=("netdev",))
     config = {"bridges": [{"name": "br0", "datapath_type": "system", "ports": [
-        {"name": "t", "interfaces": [{"name": "t", "type": "stt", "options": {"remote_ip": "flow"}}, {"name": "u", "type": "geneve", "options": {"remote_ip": "flow"}}]}]}]}
+        {"name": "t", "interfaces": [{"name": name, "type": kind, "options": {"remote_ip": "flow"}} for name, kind in (("t", "stt"), ("u", "geneve"))]}]}]}
     with pytest.raises(InputError) as caught:
         planned(have, config)
     assert [problem.path for problem in caught.value.problems] == ["bridges[0].datapath_type", "bridges[0].ports[0].interfaces[0].type"]
