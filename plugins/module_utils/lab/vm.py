@@ -80,7 +80,9 @@ def qemu(lab: Lab, node: Node, material: Material, accelerator: str) -> list[str
     folder = lab.home / "nodes" / node.name
     command = [
         "qemu-system-x86_64", "-name", node_namespace(lab.name, node.name),
-        "-machine", "q35,i8042=off,sata=off,smbus=off,vmport=off", "-accel", accelerator, "-cpu", "host" if accelerator == "kvm" else "max,-svm,-la57", "-m", str(MEMORY_MIB),
+        # Without what only takes a boot's time.
+        "-machine", "q35,i8042=off,sata=off,smbus=off,vmport=off", "-cpu", "host" if accelerator == "kvm" else "max,-svm,-la57",
+        "-accel", accelerator, "-m", str(MEMORY_MIB),
         "-nodefaults", "-no-user-config", "-display", "none", "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
         "-kernel", str(material.image / KERNEL), "-initrd", str(folder / _INITRD),
         # Fixed names for the interfaces. Who runs code in a node of a lab has root there, so what guards the kernel against it only takes time.
