@@ -3,7 +3,7 @@
 
 The trees follow what is publicly documented, and were not taken from a machine: PCI numbers and the shape of sysfs from the kernel's
 Documentation/ABI and the drivers' tables; phys_port_name from devlink-port.rst; the answers of `devlink -j dev eswitch show` from
-devlink-eswitch-attr.rst and from netdevsim, whose real answers tests/integration/smartnic holds; the refusals from the drivers' commit
+devlink-eswitch-attr.rst and iproute2's devlink.c; the refusals from the drivers' commit
 messages and NVIDIA's "OVS-Kernel Hardware Acceleration" (see profiles.py).
 """
 from __future__ import annotations
