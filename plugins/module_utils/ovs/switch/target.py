@@ -310,4 +310,3 @@ def _with_children(record: Record, key: str, records: Mapping[Any, Record]) -> R
 
 def _same(old: Mapping[Any, Record], new: Mapping[Any, Record]) -> bool:
     return old.keys() == new.keys() and all(record is new[key] for key, record in old.items())
-
