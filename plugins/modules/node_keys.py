@@ -119,7 +119,7 @@ def main() -> None:
                 files = node_keys.install(root, options["files"], module.check_mode)
     except SluiceError as error:
         module.fail_json(msg=str(error))
-    result = {"wireguard": keys.wireguard, "certificate": keys.certificate, "request": keys.request, "files": files}
+    result: dict[str, object] = {"wireguard": keys.wireguard, "certificate": keys.certificate, "request": keys.request, "files": files}
     if module._diff:
         result["diff"] = {"before": "", "after": "".join(f"{path}\n" for path in files)}
     module.exit_json(changed=keys.changed or bool(files), **result)
