@@ -32,8 +32,11 @@ def _advertise(address: str, mac: str, name: str, owner: int) -> Flow:
     return flow(ND, 200, ["icmp6", "icmp_type=135", "icmp_code=0", f"nd_target={address}"], [
         "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[]", f"set_field:{mac}->eth_src",
         "move:NXM_NX_IPV6_SRC[]->NXM_NX_IPV6_DST[]", f"set_field:{address}->ipv6_src",
-        f"set_field:{mac}->nd_sll", f"set_field:{SOLICITED_OVERRIDE:#x}->nd_reserved",
-        f"set_field:{TARGET_LINK_LAYER_ADDRESS}->nd_options_type", f"set_field:{NEIGHBOR_ADVERTISEMENT}->icmpv6_type",
+        f"set_field:{mac}->nd_sll",
+        # By way of a register: with a kernel's datapath, which cannot set them, OVS refuses set_field of these two, and moves to them by itself.
+        f"set_field:{SOLICITED_OVERRIDE:#x}->reg1", "move:NXM_NX_REG1[]->ERICOXM_OF_ICMPV6_ND_RESERVED[]",
+        f"set_field:{TARGET_LINK_LAYER_ADDRESS}->reg1", "move:NXM_NX_REG1[0..7]->ERICOXM_OF_ICMPV6_ND_OPTIONS_TYPE[]",
+        f"set_field:{NEIGHBOR_ADVERTISEMENT}->icmpv6_type",
         goto(ND_ANSWER)], name, owner)
 
 
