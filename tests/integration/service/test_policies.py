@@ -107,5 +107,7 @@ def test_a_node_port_of_another_node(node: ServiceNode, family: int) -> None:
 
 def copies(node: ServiceNode) -> int:
     """Packets of which the agent was to have a copy."""
+    node.ovs.appctl("revalidator/wait")  # That round counts what the datapath has seen; the next one may still be under way.
+    node.ovs.appctl("revalidator/wait")
     lines = [line for line in node.ovs.ofctl("--names", "dump-flows", "br-sluice", "table=service").splitlines() if "controller(" in line]
     return sum(int(line.split("n_packets=")[1].split(",")[0]) for line in lines)

@@ -43,7 +43,7 @@ EVERYTHING: Config = {
              {"name": "gw0", "interfaces": [{"name": "gw0", "type": "internal", "mac": "0a:00:00:00:00:01", "ofport_request": 7,
                                              "mtu_request": 1450, "external_ids": {"iface-id": "gw 0"},
                                              "ingress_policing_rate": 1000, "ingress_policing_burst": 100, "ingress_policing_kpkts_rate": 10,
-                                             "ingress_policing_kpkts_burst": 5, "bfd": {"enable": "true", "min_rx": "500"}, "lldp": {"enable": "true"}}]},
+                                             "ingress_policing_kpkts_burst": 5, "bfd": {"enable": "true", "min_rx": "500"}, "lldp": {"enable": "false"}}]},
              {"name": "tun0", "external_ids": {"kind": "tunnel"}, "interfaces": [
                  {"name": "tun0", "type": "geneve", "ofport_request": 2, "options": {"remote_ip": "flow", "key": "flow"}}]},
              {"name": "vxlan5", "interfaces": [{"name": "vxlan5", "type": "vxlan", "options": {"remote_ip": "192.0.2.5", "key": "5", "dst_port": "4790"}}]},
