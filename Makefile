@@ -2,7 +2,7 @@
 PLAYBOOK = .venv/bin/ansible-playbook
 INVENTORY ?= inventories/demo/hosts.yml
 
-.PHONY: demo lab site verify uninstall lab-down setup setup-test setup-bench lint sanity unit integration molecule test bench
+.PHONY: demo lab site verify uninstall lab-down setup setup-test setup-bench lint sanity unit integration molecule test test-all vm bench
 
 demo: lab site verify  ## Everything from nothing: a lab of three nodes, its pod network, and the proof
 	@scripts/look-around.sh
@@ -31,8 +31,11 @@ uninstall: setup  ## Make the nodes what they were before
 lab-down: setup  ## Remove every trace of the lab
 	$(PLAYBOOK) -i $(INVENTORY) playbooks/lab_down.yml
 
-test: setup-test  ## All tests
+test: setup-test  ## All tests but those on virtual machines
 	scripts/test.sh
+
+test-all: setup-test  ## Those, too: hours where machines are emulated
+	scripts/test.sh lint unit sanity integration molecule vm
 
 lint: setup-test
 	scripts/test.sh lint
@@ -48,6 +51,9 @@ integration: setup-test
 
 molecule: setup-test
 	scripts/test.sh molecule
+
+vm: setup-test
+	scripts/test.sh vm
 
 bench: setup-bench  ## Tables of ratios against what one would use instead
 	scripts/test.sh bench

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The tests, or the named parts of them: lint unit sanity integration molecule. `bench` is apart: it measures, and judges nothing.
+# The tests, or the named parts of them: lint unit sanity integration molecule. Two are apart: `vm`, which takes virtual machines and more than
+# an hour where they are emulated, and `bench`, which measures, and judges nothing.
 # All parts run, whatever becomes of the others; the last lines say which failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -24,7 +25,7 @@ integration() {
     each "$python -m pytest -n 2 --dist loadfile --durations=15 tests/integration $(ignore fabric lab live)" \
         "$python -m pytest -n 2 --durations=5 tests/agreement" \
         "$python -m pytest --durations=5 tests/conformance tests/integration/live" \
-        "$python -m pytest --durations=15 tests/integration/lab tests/integration/fabric"
+        "$python -m pytest --durations=15 -m 'not vm' tests/integration/lab tests/integration/fabric"
 }
 
 ignore() {
@@ -33,6 +34,11 @@ ignore() {
 
 molecule() {
     command molecule test -s default
+}
+
+vm() {
+    each "$python -m pytest --durations=15 -m vm tests/integration/lab tests/integration/fabric" \
+        "molecule test -s vm-debian12" "molecule test -s vm-debian13" "molecule test -s vm-testing"
 }
 
 bench() {
@@ -58,8 +64,9 @@ run() {
         sanity) sanity ;;
         integration) integration ;;
         molecule) molecule ;;
+        vm) vm ;;
         bench) bench ;;
-        *) echo "scripts/test.sh: no part is called $1; there are lint, unit, sanity, integration, molecule and bench" >&2; return 2 ;;
+        *) echo "scripts/test.sh: no part is called $1; there are lint, unit, sanity, integration, molecule, vm and bench" >&2; return 2 ;;
     esac
 }
 

@@ -9,6 +9,8 @@ import pytest
 from fabric.encrypted_lab import MARKER, NODES, Stream, captured, encrypted_lab, pair, passes
 from fabric.fabric_lab import FabricLab
 
+pytestmark = pytest.mark.vm
+
 PACKAGES = ["libstrongswan-standard-plugins", "openssl", "openvswitch-ipsec", "strongswan"]
 SECRET, LATER = "secret-of-the-cluster-0123456789abcdef", "another-secret-of-it-0123456789abcdef"
 MTU = 1416

@@ -9,6 +9,8 @@ from lab.lab_host import BOOT_SECONDS, DIRECTORY, LabHost
 
 from sluice.lab.vm import guest_runs
 
+pytestmark = pytest.mark.vm
+
 
 def test_a_guest_that_runs_is_told_from_one_that_does_not() -> None:
     assert guest_runs("tcg") and not guest_runs("none")
