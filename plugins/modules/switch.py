@@ -529,12 +529,10 @@ parsed:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.confirmed.change import Request, Result, make
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.ovsdb import Connection, NotInstalled, Remote
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.remote_options import REMOTE_OPTIONS, remote_from
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply import NotRealised, read, rendered
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply import NotRealised, rendered, switch_at
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.describe import gathered
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.dump import switch_from_text
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.record import Switch
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.secrets import with_secrets
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.target import STATES
 
@@ -552,15 +550,6 @@ ARGUMENTS: dict[str, object] = {
     "_confirm": {"type": "dict"},
     **REMOTE_OPTIONS,
 }
-
-
-def switch_at(remote: Remote) -> Switch:
-    """The switch as it is; an empty one where Open vSwitch is not installed."""
-    try:
-        with Connection(remote) as connection:
-            return read(connection)
-    except NotInstalled:
-        return Switch()
 
 
 def run(module: AnsibleModule) -> tuple[dict[str, object], tuple[str, ...]]:

@@ -100,20 +100,9 @@ realised:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import SluiceError
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.ovsdb import Connection, NotInstalled, Remote
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.remote_options import REMOTE_OPTIONS, remote_from
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply import read
+from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.apply import switch_at
 from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.describe import gathered, interface_status
-from ansible_collections.sluice.fabric.plugins.module_utils.ovs.switch.record import Switch
-
-
-def switch_at(remote: Remote, statistics: bool) -> Switch:
-    """The switch as it is; an empty one where Open vSwitch is not installed."""
-    try:
-        with Connection(remote) as connection:
-            return read(connection, statistics)
-    except NotInstalled:
-        return Switch()
 
 
 def main() -> None:

@@ -121,5 +121,20 @@ class OvsSandbox:
             time.sleep(0.005)
 
 
+class AnyDevice(OvsSandbox):
+    """An Open vSwitch to which one need not say that it is private: its system datapath and devices are dummies that any name has.
+
+    Both daemons are in the sandbox's network namespace, so that what listens or connects does so there.
+    """
+
+    def start_ovsdb(self) -> None:
+        self._start("ovsdb-server", [
+            "ip", "netns", "exec", self.netns, "ovsdb-server", str(self.directory / "conf.db"), f"--remote=punix:{self.directory}/db.sock",
+            "--remote=db:Open_vSwitch,Open_vSwitch,manager_options"])
+
+    def start_vswitchd(self) -> None:
+        self._start("ovs-vswitchd", ["ip", "netns", "exec", self.netns, "ovs-vswitchd", self.database, "--enable-dummy=system"])
+
+
 def _run(command: list[str]) -> None:
     subprocess.run(command, check=True, capture_output=True)

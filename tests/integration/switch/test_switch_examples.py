@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ovs_sandbox import OvsSandbox
+from ovs_sandbox import AnyDevice
 
 from documents import blocks
 
@@ -24,24 +24,9 @@ ELSEWHERE = ("target", "confirm_timeout")
 """Options that need more than a switch: test_switch_remote.py and confirm/test_uplink.py are about them."""
 
 
-class Machine(OvsSandbox):
-    """An Open vSwitch of which examples need not say that it is private: its system datapath and devices are dummies that any name has.
-
-    Both daemons are in the sandbox's network namespace, so that what listens or connects does so there.
-    """
-
-    def start_ovsdb(self) -> None:
-        self._start("ovsdb-server", [
-            "ip", "netns", "exec", self.netns, "ovsdb-server", str(self.directory / "conf.db"), f"--remote=punix:{self.directory}/db.sock",
-            "--remote=db:Open_vSwitch,Open_vSwitch,manager_options"])
-
-    def start_vswitchd(self) -> None:
-        self._start("ovs-vswitchd", ["ip", "netns", "exec", self.netns, "ovs-vswitchd", self.database, "--enable-dummy=system"])
-
-
 @pytest.fixture
-def machine() -> Iterator[Machine]:
-    sandbox = Machine()
+def machine() -> Iterator[AnyDevice]:
+    sandbox = AnyDevice()
     with sandbox:
         yield sandbox
 
@@ -69,7 +54,7 @@ def twice(task: dict[str, Any]) -> list[dict[str, Any]]:
                                     "fail_msg": f"changed {{{{ {name}.changed }}}}: {{{{ {name}.plan | default([]) }}}}"}})]
 
 
-def play(machine: Machine, folder: Path, tasks: list[dict[str, Any]]) -> None:
+def play(machine: AnyDevice, folder: Path, tasks: list[dict[str, Any]]) -> None:
     where = {"database": machine.database}
     file = folder / "play.yml"
     file.write_text(yaml.safe_dump([{
@@ -82,14 +67,14 @@ def play(machine: Machine, folder: Path, tasks: list[dict[str, Any]]) -> None:
     assert "swordfish" not in done.stdout
 
 
-def by_hand(machine: Machine, folder: Path) -> None:
+def by_hand(machine: AnyDevice, folder: Path) -> None:
     """What the examples find: a bridge that somebody made, and what was kept of its database."""
     machine.vsctl("add-br", "br-old", "--", "add-port", "br-old", "eth9")
     dump = subprocess.run(["ovsdb-client", "dump", "--format=json", machine.database, "Open_vSwitch"], capture_output=True, text=True, check=True)
     (folder / "node1.json").write_text(dump.stdout)
 
 
-def test_examples_of_switch_run_as_they_are_printed(machine: Machine, tmp_path: Path) -> None:
+def test_examples_of_switch_run_as_they_are_printed(machine: AnyDevice, tmp_path: Path) -> None:
     by_hand(machine, tmp_path)
     tasks = [task for task in examples("switch") if not any(option in options(task) for option in ELSEWHERE)]
     play(machine, tmp_path, [step for task in tasks for step in twice(task)])
@@ -98,7 +83,7 @@ def test_examples_of_switch_run_as_they_are_printed(machine: Machine, tmp_path: 
     assert machine.vsctl("--format=json", "--columns=external_ids", "list", "Open_vSwitch").count("sluice") == 0
 
 
-def test_tasks_of_the_page_run_as_they_are_printed(machine: Machine, tmp_path: Path) -> None:
+def test_tasks_of_the_page_run_as_they_are_printed(machine: AnyDevice, tmp_path: Path) -> None:
     by_hand(machine, tmp_path)
     shown = [(block.words[:1], yaml.safe_load(block.text)) for block in blocks(ROOT / "docs/switch.md") if block.language == "yaml"]
     tasks = [task for (word,), content in shown for task in (content[0]["tasks"] if word == "playbook" else content)]
@@ -106,7 +91,7 @@ def test_tasks_of_the_page_run_as_they_are_printed(machine: Machine, tmp_path: P
     play(machine, tmp_path, [step for task in tasks for step in twice(task)])
 
 
-def test_examples_of_switch_info_run_as_they_are_printed(machine: Machine, tmp_path: Path) -> None:
+def test_examples_of_switch_info_run_as_they_are_printed(machine: AnyDevice, tmp_path: Path) -> None:
     machine.vsctl("add-br", "br0", "--", "add-port", "br0", "eth1")
     play(machine, tmp_path, examples("switch_info"))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from ovs_sandbox import OvsSandbox
+from ovs_sandbox import AnyDevice, OvsSandbox
 from switch_engine import contents, run
 from switch_playbook import PEER_FOLDER, ROOT, ansible_playbook, run_tasks
 
@@ -149,13 +149,6 @@ def test_secrets_are_not_in_what_is_read(saved: Mapping[str, str]) -> None:
     for form, text in saved.items():
         assert "s p," in text
         assert "s p," not in json.dumps(switch_from_text(text)), form
-
-
-class AnyDevice(OvsSandbox):
-    """An Open vSwitch whose system datapath and devices are dummies, so that bridges need no other type and every device is there."""
-
-    def start_vswitchd(self) -> None:
-        self._start("ovs-vswitchd", ["ip", "netns", "exec", self.netns, "ovs-vswitchd", self.database, "--enable-dummy=system"])
 
 
 def example(*what: str) -> list[dict[str, Any]]:

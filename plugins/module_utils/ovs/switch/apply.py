@@ -96,6 +96,15 @@ def apply(
         return outcome
 
 
+def switch_at(remote: Union[str, Remote], statistics: bool = False) -> Switch:
+    """The switch as it is; an empty one where Open vSwitch is not installed. Raises SluiceError."""
+    try:
+        with Connection(remote) as connection:
+            return read(connection, statistics)
+    except NotInstalled:
+        return Switch()
+
+
 def read(connection: Connection, statistics: bool = False) -> Switch:
     """The switch as the database has it now."""
     columns = connection.columns()
