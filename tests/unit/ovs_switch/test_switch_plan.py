@@ -98,6 +98,11 @@ def test_deleted_with_adopt_removes_named_things_that_nobody_owns() -> None:
         "del-port br0 p1", "remove Open_vSwitch . external_ids a"]
 
 
+def test_adopting_takes_what_is_named_and_nothing_below_what_another_made() -> None:
+    have = switch(bridge("br0", "cni", port("p1", None), port("p2", "sluice")))
+    assert [change.command() for change in planned(have, bridges("br0"), "deleted", adopt=True).changes] == ["del-port br0 p2"]
+
+
 def test_overridden_removes_own_host_keys_that_are_not_given() -> None:
     assert commands(switch(a="1", b="2", c="3", **KEYS), {"external_ids": {"b": "2"}, "bridges": []}, "overridden") == [
         "remove Open_vSwitch . external_ids a -- set Open_vSwitch . 'external_ids:sluice-keys-sluice=\"[\\\"external_ids:b\\\"]\"'"]

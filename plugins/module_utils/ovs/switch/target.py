@@ -243,7 +243,8 @@ class _Maker:
         record = _with_values(record, self._marked(record, values, kept, set(), named=False))
         for child in TABLES[record.row.table].children:
             old = record.of(child.key)
-            stay = {key: self.purged(item) for key, item in old.items() if not self._goes(record, child, key, item)}
+            stay = {key: self.purged(item) for key, item in old.items()
+                    if _is_local(record, child, key) or owner_of(item if has_owner(item) else record) != self._owner}
             record = _with_children(record, child.key, stay)
         return record
 
@@ -285,9 +286,13 @@ class _Maker:
         return {key: value for key, value in old.items() if key not in gone}
 
     def _goes(self, parent: Record, child: Child, key: Any, record: Record) -> bool:
-        """Whether a run that deletes takes it; a bridge's local port goes with its bridge only."""
-        local = child.key == "ports" and key == parent.row.name
-        return not local and self._intent.mine(record, owner_of(parent) == self._owner)
+        """Whether a run that deletes takes what is named."""
+        return not _is_local(parent, child, key) and self._intent.mine(record, self._intent.mine(parent))
+
+
+def _is_local(parent: Record, child: Child, key: Any) -> bool:
+    """Whether it is a bridge's local port, which goes with its bridge only."""
+    return child.key == "ports" and key == parent.row.name
 
 
 def _column(column: Column, old: Any, given: Any, exact: bool) -> Any:
