@@ -71,6 +71,7 @@ FILES: Mapping[str, str] = {
     "etc/systemd/system/sluice-lab-writable.service": _WRITABLE_UNIT,
 }
 
+
 def finish(*services: str) -> str:
     """The shell program that ends the build of the root file system that is its argument; it enables ``services``."""
     # Timers that want a mirror only make noise without one; host keys have to be each node's own.
