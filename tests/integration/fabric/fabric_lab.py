@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ import yaml
 ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "inventories/demo"
 PLAYBOOK_SECONDS = 900
+BACK_SECONDS = 60
+REBOOT_SECONDS = 120
+BOOT = "cat /proc/sys/kernel/random/boot_id; stat -c %Y /run/systemd"
+"""Prints something else after a reboot."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,31 @@ class FabricLab:
                               timeout=120, check=False)
         assert not check or done.returncode == 0, f"{command} on {node}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def reboot(self, node: str) -> None:
+        """Reboot a node; on return its pods' containers are there again."""
+        boot = self.on(node, BOOT)
+        self.on(node, "systemctl reboot", check=False)
+        end = time.monotonic() + REBOOT_SECONDS
+        while time.monotonic() < end:
+            try:
+                if self.on(node, BOOT, check=False) not in ("", boot):
+                    break
+            except subprocess.TimeoutExpired:
+                pass
+            time.sleep(1)
+        names = [pod["container_id"].partition("-")[2] for pod in self.pods() if pod["node"] == node]
+        while time.monotonic() < end and not all(name in self.on(node, "ctr -n sluice task ls", check=False) for name in names):
+            time.sleep(1)
+
+    def wait_until_back(self, node: str) -> None:
+        """Until every planned pod of the node reaches a pod of another node, over IPv4 and IPv6."""
+        remote = next(pod for pod in self.pods() if pod["node"] != node)
+        waiting = [self.pod_command(pod, f"ping -c 1 -W 1 {ip}") for pod in self.pods() if pod["node"] == node for ip in remote["ips"]]
+        end = time.monotonic() + BACK_SECONDS
+        while waiting and time.monotonic() < end:
+            waiting = [command for command in waiting if " 1 received" not in self.on(node, command, check=False)]
+        assert not waiting, (waiting, self.on(node, "journalctl -u sluice-node -u ovs-vswitchd -n 40 --no-pager", check=False))
 
     def pods(self) -> list[dict[str, Any]]:
         """The planned pods of all nodes, each with its node."""

@@ -73,8 +73,8 @@ def test_a_peer_with_another_key_is_not_reached_and_verify_says_why(fabric: Fabr
 
 
 def test_a_reboot_brings_it_back(fabric: FabricLab) -> None:
-    fabric.on("node1", "systemctl reboot", check=False)
-    fabric.succeed("site")
+    fabric.reboot("node1")
+    fabric.wait_until_back("node1")
     assert "peer:" in fabric.on("node1", "wg show sluice-wg0")
     fabric.verify()
 

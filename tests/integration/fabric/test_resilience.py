@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fabric.fabric_lab import FabricLab
 
-BACK_SECONDS = 60
-
 DEATHS = {
     "restart of ovs-vswitchd": "systemctl restart ovs-vswitchd",
     "restart of ovsdb-server": "systemctl restart ovsdb-server",
@@ -28,20 +26,10 @@ def running(fabric: FabricLab) -> FabricLab:
     return fabric
 
 
-def wait_until_back(fabric: FabricLab, node: str) -> None:
-    """Until every planned pod of the node reaches a pod of another node, over IPv4 and IPv6."""
-    remote = next(pod for pod in fabric.pods() if pod["node"] != node)
-    waiting = [fabric.pod_command(pod, f"ping -c 1 -W 1 {ip}") for pod in fabric.pods() if pod["node"] == node for ip in remote["ips"]]
-    end = time.monotonic() + BACK_SECONDS
-    while waiting and time.monotonic() < end:
-        waiting = [command for command in waiting if " 1 received" not in fabric.on(node, command, check=False)]
-    assert not waiting, (waiting, fabric.on(node, "journalctl -u sluice-node -u ovs-vswitchd -n 40 --no-pager", check=False))
-
-
 @pytest.mark.parametrize("death", DEATHS)
 def test_the_network_comes_back_by_itself(running: FabricLab, death: str) -> None:
     running.on("node1", DEATHS[death])
-    wait_until_back(running, "node1")
+    running.wait_until_back("node1")
     running.verify()
     assert running.succeed("site").changed == []
 
@@ -61,7 +49,7 @@ def test_nothing_passes_while_the_flows_are_not_back(running: FabricLab) -> None
         assert " 0 received" in running.on(node, ping, check=False)
     finally:
         running.on(node, f"rm -r {hold} && systemctl daemon-reload && systemctl restart ovs-vswitchd")
-    wait_until_back(running, node)
+    running.wait_until_back(node)
 
 
 def test_a_container_that_no_inventory_knows(running: FabricLab) -> None:
@@ -81,7 +69,7 @@ def test_a_container_that_no_inventory_knows(running: FabricLab) -> None:
         running.on("node1", ping)
     assert running.succeed("site").changed == []
     running.on("node1", "systemctl restart ovs-vswitchd")
-    wait_until_back(running, "node1")
+    running.wait_until_back("node1")
     for ping in pings:
         running.on("node1", ping)
     running.on("node1", "systemctl stop guest; rm -r /run/guest")
@@ -89,20 +77,8 @@ def test_a_container_that_no_inventory_knows(running: FabricLab) -> None:
 
 
 def test_a_reboot(running: FabricLab) -> None:
-    boot = running.on("node2", "cat /proc/sys/kernel/random/boot_id; stat -c %Y /run/systemd")
-    running.on("node2", "systemctl reboot", check=False)
-    end = time.monotonic() + 2 * BACK_SECONDS
-    while time.monotonic() < end:
-        try:
-            if running.on("node2", "cat /proc/sys/kernel/random/boot_id; stat -c %Y /run/systemd", check=False) not in ("", boot):
-                break
-        except subprocess.TimeoutExpired:
-            pass
-        time.sleep(1)
-    names = [pod["container_id"].partition("-")[2] for pod in running.pods() if pod["node"] == "node2"]
-    while time.monotonic() < end and not all(name in running.on("node2", "ctr -n sluice task ls", check=False) for name in names):
-        time.sleep(1)
-    wait_until_back(running, "node2")
+    running.reboot("node2")
+    running.wait_until_back("node2")
     running.verify()
     assert running.succeed("site").changed == []
 
