@@ -67,6 +67,13 @@ def test_a_hidden_one_that_is_not_there_is_refused() -> None:
         planned(Switch(), tunnel(psk=HIDDEN))
 
 
+@pytest.mark.parametrize("ports", [None, "t"])
+def test_what_is_no_list_is_left_for_the_check_of_the_config(ports: Any) -> None:
+    config = {"bridges": [*tunnel()["bridges"], {"name": "br1", "ports": ports}]}
+    filled = with_secrets(config, {"t": {"psk": SECRET}})
+    assert filled["bridges"] == [*tunnel(psk=SECRET)["bridges"], {"name": "br1", "ports": ports}]
+
+
 def test_a_secret_of_an_unknown_interface_is_refused() -> None:
     with pytest.raises(InputError, match=r"secrets\.u: is no interface"):
         with_secrets(tunnel(), {"u": {"psk": SECRET}})

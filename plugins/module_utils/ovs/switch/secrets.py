@@ -2,7 +2,7 @@
 """What may not be shown of a switch: a tunnel's pre-shared key (ovs-vswitchd.conf.db(5), Interface options:psk). Pure."""
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, List, Mapping, Set
+from typing import Any, Callable, Dict, Mapping, Set, cast
 
 from ...errors import InputError, Problem
 
@@ -27,18 +27,19 @@ def with_secrets(config: Mapping[str, Any], secrets: Mapping[str, Mapping[str, s
     if not secrets:
         return config
     found: Set[str] = set()
-    bridges = [_bridge(bridge, secrets, found) for bridge in _maps(config.get("bridges"))]
+    filled = _each(config, "bridges", lambda bridge: _each(bridge, "ports", lambda port: _each(
+        port, "interfaces", lambda interface: _interface(interface, secrets, found))))
     missing = sorted(set(secrets) - found)
     if missing:
         raise InputError([Problem("", "", f"secrets.{name}", "is no interface that config names under `interfaces`", "one that it does") for name in missing])
-    return {**config, "bridges": bridges}
+    return cast(Mapping[str, Any], filled)
 
 
-def _bridge(bridge: Any, secrets: Mapping[str, Mapping[str, str]], found: Set[str]) -> Any:
-    if not isinstance(bridge, dict) or "ports" not in bridge:
-        return bridge
-    return {**bridge, "ports": [{**port, "interfaces": [_interface(item, secrets, found) for item in _maps(port["interfaces"])]}
-                                if isinstance(port, dict) and "interfaces" in port else port for port in _maps(bridge["ports"])]}
+def _each(item: Any, key: str, change: Callable[[Any], Any]) -> Any:
+    """A map with each item of the list under ``key`` changed. What is something else is left for the check of the config, which names it."""
+    if not isinstance(item, dict) or not isinstance(item.get(key), list):
+        return item
+    return {**item, key: [change(below) for below in item[key]]}
 
 
 def _interface(interface: Any, secrets: Mapping[str, Mapping[str, str]], found: Set[str]) -> Any:
@@ -48,9 +49,3 @@ def _interface(interface: Any, secrets: Mapping[str, Mapping[str, str]], found: 
     found.add(name)
     options: Dict[str, Any] = {**(interface.get("options") or {}), **secrets[name]}
     return {**interface, "options": options}
-
-
-def _maps(items: Any) -> Iterable[Any]:
-    """The items of a list; what is none is left for the check of the config, which names it."""
-    result: List[Any] = items if isinstance(items, list) else []
-    return result
