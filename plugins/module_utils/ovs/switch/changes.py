@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Protocol
 
 from . import commands
 from .record import Record, Row, has_owner
-from .schema import TABLES, Child, Column
+from .schema import PORTS, TABLES, Child, Column
 from .transaction import Transaction, reference
 from .values import EMPTY_VALUES, Value, Values
 
@@ -59,7 +59,7 @@ class Remove(NamedTuple):
         if has_owner(self.record):
             transaction.guard_value(row, "external_ids", self.record.values["external_ids"])
         if self.child.key == "bridges":
-            _guard_children(transaction, row, _PORTS, self.record.of("ports"))
+            _guard_children(transaction, row, PORTS, self.record.of("ports"))
         if self.child.column:
             if self.child.shape == "map":  # With the row, as the key may be another's by now.
                 transaction.remove(self.parent, self.child.column, [[self.key, reference(row)]], "map")
@@ -100,7 +100,7 @@ class MovePort(NamedTuple):
 
     def edit(self, transaction: Transaction) -> None:
         transaction.guard_value(self.port.row, "external_ids", self.port.values["external_ids"])
-        _guard_children(transaction, self.source.row, _PORTS, self.source.of("ports"))
+        _guard_children(transaction, self.source.row, PORTS, self.source.of("ports"))
         transaction.guard(self.target, "name", self.target.name)
         transaction.remove(self.source.row, "ports", [reference(self.port.row)])
         transaction.add(self.target, "ports", [reference(self.port.row)])
@@ -132,7 +132,6 @@ class SetColumn(NamedTuple):
 
 _UNINDEXED = ("Controller", "Mirror")
 """Lists in which the database takes two of a name."""
-_PORTS = next(child for child in TABLES["Bridge"].children if child.key == "ports")
 
 
 def _guard_children(transaction: Transaction, row: Row, child: Child, records: Mapping[Any, Record]) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tup
 from ...errors import SluiceError
 from .database import BOOKKEEPING, selects, switch_from
 from .describe import gathered
-from .schema import COLUMNS, TABLES
+from .schema import COLUMNS, TABLES, told_apart_by
 
 RawRow = Dict[str, Any]
 """Column to <value> of RFC 7047 section 5.1."""
@@ -44,7 +44,7 @@ def _problems(contents: Contents) -> Iterator[Tuple[str, str, str]]:
     """Table, row and what is wrong there: a value that OVSDB does not write, or a column or row that is not there."""
     tables = [table for table in TABLES if table in REQUIRED or table in contents.columns]
     for table in tables:
-        missing = sorted({*REQUIRED.get(table, ()), *_told_apart_by(table)}.difference(contents.columns.get(table, ())))
+        missing = sorted({*REQUIRED.get(table, ()), *told_apart_by(table)}.difference(contents.columns.get(table, ())))
         if missing:
             yield table, "", f"column {missing[0]} is missing"
     for table in tables:
@@ -60,12 +60,6 @@ def _problems(contents: Contents) -> Iterator[Tuple[str, str, str]]:
                     yield table, f", row {uuid}", f"column {column} has a value that OVSDB does not write there"
                 elif column in references and not all(is_reference(atom) and atom[1] in contents.rows.get(references[column], {}) for atom in atoms):
                     yield table, f", row {uuid}", f"column {column} refers to a row of {references[column]} that is missing"
-
-
-def _told_apart_by(table: str) -> List[str]:
-    """The columns without which a table's rows cannot be told apart, or belong to none."""
-    places = [child for parent in TABLES.values() for child in parent.children if child.table == table]
-    return [column for child in places for column in (child.by if child.shape == "list" else "", child.back) if column]
 
 
 def _references(table: str) -> Dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from ...errors import SluiceError
 from .record import SINGLE, Record, Row, Switch, child_row
-from .schema import TABLES, Child
+from .schema import TABLES, Child, told_apart_by
 from .values import EMPTY_VALUES, column_value, from_ovsdb, names, references
 
 INTERFACE_STATUS = ("ofport", "link_state", "admin_state", "mac_in_use", "mtu", "error")
@@ -43,10 +43,8 @@ def switch_from(columns: Columns, results: Sequence[Mapping[str, Any]]) -> Switc
 
 def _columns(table: str) -> List[str]:
     """What is read of a table: its columns, and those that refer to its children or tell it apart."""
-    told_apart = [child.by for parent in TABLES.values() for child in parent.children if child.table == table and child.shape == "list"]
-    backwards = [child.back for parent in TABLES.values() for child in parent.children if child.table == table and child.back]
     forward = [child.column for child in TABLES[table].children if child.column]
-    return [*(column.name for column in TABLES[table].columns), *forward, *backwards, *told_apart]
+    return [*(column.name for column in TABLES[table].columns), *forward, *told_apart_by(table)]
 
 
 _NOTHING = ["set", []]
@@ -94,7 +92,7 @@ class _Reader:
 
 def _referred(child: Child, raw: Mapping[str, Any]) -> List[Tuple[Any, str]]:
     """Key and UUID of the rows that a row refers to as its children; a list's keys are in the rows themselves."""
-    value = from_ovsdb(raw.get(child.column, ["set", []]))
+    value = from_ovsdb(raw.get(child.column, _NOTHING))
     if isinstance(value, dict):
         return list(value.items())
     return [(SINGLE, uuid) for uuid in (value if isinstance(value, tuple) else (value,))]

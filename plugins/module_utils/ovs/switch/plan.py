@@ -9,7 +9,7 @@ from .changes import Change, Destroy, Insert, MovePort, Remove, SetColumn
 from .conflicts import conflicts
 from .describe import managed
 from .record import Record, Row, Switch, owner_of
-from .schema import COLUMNS, TABLES, Child
+from .schema import COLUMNS, PORTS, TABLES, Child
 from .target import Intent, target
 from .transaction import Transaction
 
@@ -93,7 +93,7 @@ def _changes(have: Switch, goal: Switch) -> Iterator[Change]:
     places = {port for bridge in goal.bridges.values() for port, item in bridge.of("ports").items() if item.row.uuid}
     for name, bridge in have.bridges.items():
         if name in goal.bridges and bridge is not goal.bridges[name]:
-            yield from (Remove(bridge.row, _PORTS, port, item) for port, item in bridge.of("ports").items() if port not in places)
+            yield from (Remove(bridge.row, PORTS, port, item) for port, item in bridge.of("ports").items() if port not in places)
     origin = {port: bridge for bridge in have.bridges.values() for port in bridge.of("ports")}
     yield from _record(have.root, goal.root, origin)
 
@@ -106,7 +106,7 @@ def _record(have: Record, goal: Record, origin: Mapping[str, Record]) -> Iterato
         if value != have.values[column]:
             yield SetColumn(goal.row, COLUMNS[goal.row.table][column], have.values[column], value)
     for child in _PORTS_FIRST[goal.row.table]:
-        if child is _PORTS:
+        if child is PORTS:
             yield from _ports_of(have, goal, origin)
         else:
             yield from _children(child, have, goal, origin)
@@ -153,7 +153,7 @@ def _ports_of(have: Record, goal: Record, origin: Mapping[str, Record]) -> Itera
             yield MovePort(origin[name].of("ports")[name], origin[name], row)
             yield from _record(origin[name].of("ports")[name], port, origin)
         else:
-            yield Insert(row, _PORTS, name, port, old)
+            yield Insert(row, PORTS, name, port, old)
 
 
 def _as_new(record: Record) -> Record:
@@ -164,6 +164,5 @@ def _as_new(record: Record) -> Record:
     return record._replace(row=record.row._replace(uuid=""), children=children, users=1)
 
 
-_PORTS = next(child for child in TABLES["Bridge"].children if child.key == "ports")
-_PORTS_FIRST = {name: sorted(table.children, key=lambda child: child is not _PORTS) for name, table in TABLES.items()}
+_PORTS_FIRST = {name: sorted(table.children, key=lambda child: child is not PORTS) for name, table in TABLES.items()}
 """Mirrors name ports, so that ports are made before them."""

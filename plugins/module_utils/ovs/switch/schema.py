@@ -264,3 +264,10 @@ TABLES: Mapping[str, Table] = {
 
 COLUMNS: Mapping[str, Mapping[str, Column]] = {name: {column.name: column for column in table.columns} for name, table in TABLES.items()}
 CHILDREN: Mapping[str, Mapping[str, Child]] = {name: {child.key: child for child in table.children} for name, table in TABLES.items()}
+PORTS = CHILDREN["Bridge"]["ports"]
+
+
+def told_apart_by(table: str) -> list[str]:
+    """The columns without which a table's rows cannot be told apart, or belong to none."""
+    places = [child for parent in TABLES.values() for child in parent.children if child.table == table]
+    return [column for child in places for column in (child.by if child.shape == "list" else "", child.back) if column]
