@@ -179,7 +179,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import InputError, SluiceError
 from ansible_collections.sluice.fabric.plugins.module_utils.lab import echo, reconcile, spec
-from ansible_collections.sluice.fabric.plugins.module_utils.lab.image import Source
+from ansible_collections.sluice.fabric.plugins.module_utils.lab.image import Progress, Source, Stock
 
 _SEGMENT = {"ipv4": {"type": "str"}, "ipv6": {"type": "str"}}
 
@@ -224,7 +224,7 @@ def _make(module: AnsibleModule) -> tuple[reconcile.Result, dict[str, Any]]:
     lab = spec.load_lab(options["name"], options["directory"], options["management"], options["underlay"],
                         options["outside"], options["nodes"])
     source = Source(options["release"], options["mirror"], options["security_mirror"])
-    result = reconcile.present(lab, reconcile.Stock(_cache(options), source, tuple(options["packages"])), inspect.getsource(echo),
+    result = reconcile.present(lab, Stock(_cache(options), source, tuple(options["packages"])), inspect.getsource(echo),
                                dry_run=module.check_mode, wait=options["wait"], progress=_progress(options))
     return result, {"ssh_config": str(lab.home / "ssh_config")}
 
@@ -239,7 +239,7 @@ def _remove(module: AnsibleModule) -> tuple[reconcile.Result, dict[str, Any]]:
     return result, {}
 
 
-def _progress(options: dict[str, Any]) -> reconcile.Progress:
+def _progress(options: dict[str, Any]) -> Progress:
     path = options["progress"]
     started = time.monotonic()
 

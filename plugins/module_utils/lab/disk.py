@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Callable, Mapping
+from typing import Mapping
 
 from . import image
 from .command import run
-from .files import discard, locked, sweep, unfinished
-from .image import Source, content_hash
+from .files import build_once, discard, unfinished
+from .image import Progress, Stock, content_hash
 
 # An image's parts.
 DISK, KERNEL, INITRD = "disk.ext4", "vmlinuz", "initrd.img"
@@ -58,31 +58,25 @@ cp "$1/var/lib/dpkg/status" "$2/var/lib/dpkg/status"
 """
 
 
-def image_name(source: Source) -> str:
-    """The name in the cache of the image from ``source``."""
-    return "vm-" + content_hash([asdict(source), PACKAGES, FILES, _FINISH, _SIZE])
+def image_name(stock: Stock) -> str:
+    """The name in the cache of the image."""
+    return "vm-" + content_hash([asdict(stock.source), PACKAGES, FILES, _FINISH, _SIZE])
 
 
-def build_image(cache: Path, source: Source, progress: Callable[[str], None]) -> Path:
-    """The folder with the disk, kernel and RAM disk of Debian from ``source``, built if the cache has none. Safe to kill at any moment."""
-    whole = cache / image_name(source)
-    if whole.is_dir():
-        return whole
-    with locked(cache / ".lock"):
-        if whole.is_dir():
-            return whole
-        sweep(cache)
-        progress(f"building the disk of a Debian {source.release} with its kernel (one to three minutes, once)")
-        folder, root = unfinished(whole), unfinished(cache / "vm-root")
-        folder.mkdir()
-        image.build_root(root, source, PACKAGES)
+def build_image(stock: Stock, progress: Progress) -> Path:
+    """The folder with the disk, kernel and RAM disk, built if the cache has none."""
+    def build(folder: Path) -> None:
+        progress(f"building the disk of a Debian {stock.source.release} with its kernel (one to three minutes, once)")
+        root = unfinished(stock.cache / "vm-root")
+        root.mkdir()
+        image.build_root(root, stock.source, PACKAGES)
         image.put_files(root, FILES)
         run(["sh", "-c", _FINISH, "finish", str(root), str(folder)])
         write_disk(folder / DISK, root, _SIZE)
         discard(root)
-        folder.rename(whole)
-        progress(f"disk {whole.name} is in the cache")
-    return whole
+        progress(f"disk {image_name(stock)} is in the cache")
+
+    return build_once(stock.cache, image_name(stock), build)
 
 
 def write_disk(disk: Path, root: Path, size: str) -> None:

@@ -7,7 +7,7 @@ import fcntl
 import os
 import shutil
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> bool:
@@ -58,6 +58,22 @@ def whole(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+
+
+def build_once(cache: Path, name: str, build: Callable[[Path], None]) -> Path:
+    """The folder ``name`` in ``cache``; ``build`` fills it, as a new folder of another name, if the cache has none. Safe to kill at any moment."""
+    finished = cache / name
+    if finished.is_dir():
+        return finished
+    with locked(cache / ".lock"):
+        # Who had the lock before us may have built it.
+        if not finished.is_dir():
+            sweep(cache)
+            new = unfinished(finished)
+            new.mkdir()
+            build(new)
+            new.rename(finished)
+    return finished
 
 
 @contextlib.contextmanager

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Callable, Iterable, Mapping, Sequence
 
 from .command import run
-from .files import discard, locked, sweep, unfinished, write
+from .files import build_once, discard, locked, sweep, write
+
+Progress = Callable[[str], None]
 
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "iproute2", "ifupdown", "iputils-ping", "procps",
             "kmod", "ca-certificates")
@@ -102,6 +104,15 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Stock:
+    """What nodes are made from, and where it is kept."""
+
+    cache: Path
+    source: Source
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Material:
     """What the nodes of one kind are made from."""
 
@@ -115,32 +126,25 @@ def content_hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def image_name(source: Source) -> str:
-    """The name in the cache of the root file system from ``source``."""
-    return "rootfs-" + content_hash([asdict(source), PACKAGES, FILES, _FINISH])
+def image_name(stock: Stock) -> str:
+    """The name in the cache of the root file system."""
+    return "rootfs-" + content_hash([asdict(stock.source), PACKAGES, FILES, _FINISH])
 
 
-def build_image(cache: Path, source: Source, progress: Callable[[str], None]) -> Path:
-    """The folder of the root file system from ``source``, built with mmdebstrap if the cache has none. Safe to kill at any moment."""
-    image = cache / image_name(source)
-    if image.is_dir():
-        return image
-    with locked(cache / ".lock"):
-        if image.is_dir():
-            return image
-        sweep(cache)
-        progress(f"building a Debian {source.release} root file system with mmdebstrap (about a minute, once)")
-        root = unfinished(image)
-        build_root(root, source, PACKAGES)
+def build_image(stock: Stock, progress: Progress) -> Path:
+    """The folder of the root file system, built with mmdebstrap if the cache has none."""
+    def build(root: Path) -> None:
+        progress(f"building a Debian {stock.source.release} root file system with mmdebstrap (about a minute, once)")
+        build_root(root, stock.source, PACKAGES)
         put_files(root, FILES)
         run(["sh", "-c", _FINISH, "finish", str(root)])
-        root.rename(image)
-        progress(f"root file system {image.name} is in the cache")
-    return image
+        progress(f"root file system {image_name(stock)} is in the cache")
+
+    return build_once(stock.cache, image_name(stock), build)
 
 
 def build_root(root: Path, source: Source, packages: Sequence[str]) -> None:
-    """Make the new folder ``root`` a minimal Debian system with ``packages``. Raises SluiceError with mmdebstrap's last words."""
+    """Make the empty folder ``root`` a minimal Debian system with ``packages``. Raises SluiceError with mmdebstrap's last words."""
     # In a PID namespace of its own, so that all of the build ends when this process is killed.
     run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
          "mmdebstrap", "--quiet", "--mode=root", "--format=directory", "--variant=minbase",

@@ -5,28 +5,32 @@ from __future__ import annotations
 import json
 import uuid
 from pathlib import Path
-from typing import Any, Callable, Mapping, NamedTuple
+from typing import Any, Callable, Mapping, NamedTuple, Optional
 
-from . import cgroups, container, network, vm
+from . import cgroups, container, disk, image, network, vm
 from .access import hang_up, make_key
 from .command import succeeds
 from .files import discard, unfinished, whole, write
-from .image import Material
+from .image import Material, Progress, Stock
 from .process import start_detached
 from .spec import Lab, Node, Segment, node_group
 
 
 class Kind(NamedTuple):
-    """What depends on a node's kind: where its own files are in its folder, what a new one consists of, and its power supply."""
+    """What depends on a node's kind: its image and the form of its packages, its own files in its folder, what a new one consists of, its power supply."""
 
+    image_name: Callable[[Stock], str]
+    build_image: Callable[[Stock, Progress], Path]
+    pack: Optional[Callable[[Path], None]]
     own_files: str
     make: Callable[[Path, Material], None]
     supervisor: Callable[[Lab, Node, Material], str]
 
 
-_KINDS = {"container": Kind(container.OWN_FILES, container.make, container.supervisor), "vm": Kind(vm.OWN_FILES, vm.make, vm.supervisor)}
-
-
+KINDS = {
+    "container": Kind(image.image_name, image.build_image, None, container.OWN_FILES, container.make, container.supervisor),
+    "vm": Kind(disk.image_name, disk.build_image, disk.as_disk, vm.OWN_FILES, vm.make, vm.supervisor),
+}
 _HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 
 
@@ -62,7 +66,7 @@ def create(lab: Lab, node: Node, material: Material) -> None:
     new = unfinished(folder)
     discard(new)
     new.mkdir(parents=True)
-    kind = _KINDS[node.machine]
+    kind = KINDS[node.machine]
     kind.make(new, material)
     write(new / kind.own_files / "etc/machine-id", uuid.uuid4().hex + "\n", 0o444)
     make_key(new / kind.own_files / _HOST_KEY, node.name)
@@ -72,7 +76,7 @@ def create(lab: Lab, node: Node, material: Material) -> None:
 
 def host_key(lab: Lab, node: Node) -> str:
     """The public SSH host key of ``node``."""
-    return make_key(lab.home / "nodes" / node.name / _KINDS[node.machine].own_files / _HOST_KEY, node.name)
+    return make_key(lab.home / "nodes" / node.name / KINDS[node.machine].own_files / _HOST_KEY, node.name)
 
 
 def configure(lab: Lab, node: Node, material: Material) -> None:
@@ -81,7 +85,7 @@ def configure(lab: Lab, node: Node, material: Material) -> None:
 
 
 def _write_configuration(folder: Path, lab: Lab, node: Node, material: Material) -> None:
-    own_files = folder / _KINDS[node.machine].own_files
+    own_files = folder / KINDS[node.machine].own_files
     for path, text in node_files(lab, node).items():
         write(own_files / path, text)
     write(own_files / "root/.ssh/authorized_keys", material.authorized_key + "\n", 0o600)
@@ -122,7 +126,7 @@ def start(lab: Lab, node: Node, material: Material) -> None:
     # Something of it may have outlived its supervisor.
     stop(lab, node.name)
     folder = lab.home / "nodes" / node.name
-    write(folder / "supervise", _KINDS[node.machine].supervisor(lab, node, material), 0o755)
+    write(folder / "supervise", KINDS[node.machine].supervisor(lab, node, material), 0o755)
     start_detached([str(folder / "supervise")], f"{node_group(lab.name, node.name)}/supervisor", folder / "console.log")
 
 

@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
-from typing import Callable, Optional, Sequence
+from typing import Callable, Optional
 
 from .command import run
-from .files import discard, locked, sweep, unfinished, write
-from .image import Source, content_hash
+from .files import build_once, discard, unfinished, write
+from .image import Progress, Source, Stock, content_hash
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
-def repository_name(image: str, packages: Sequence[str]) -> str:
-    """The name in the cache of the repository that installs ``packages`` on the root file system ``image``."""
-    return "apt-" + content_hash([image, sorted(set(packages))])
+def repository_name(stock: Stock, image: str) -> str:
+    """The name in the cache of the repository that installs the stock's packages on the root file system ``image``."""
+    return "apt-" + content_hash([image, sorted(set(stock.packages))])
 
 
-def build_repository(cache: Path, image: Path, source: Source, packages: Sequence[str], progress: Callable[[str], None],
-                     pack: Optional[Callable[[Path], None]] = None) -> Path:
-    """The folder with ``packages``, all that they need beyond ``image``, and an index, in the form that ``pack`` gives it; built if the cache has none.
+def build_repository(stock: Stock, image: Path, progress: Progress, pack: Optional[Callable[[Path], None]] = None) -> Path:
+    """The folder with the packages, all that they need beyond ``image``, and an index, in the form that ``pack`` gives it; built if the cache has none."""
+    packages, name = sorted(set(stock.packages)), repository_name(stock, image.name)
 
-    Safe to kill at any moment."""
-    repository = cache / repository_name(image.name, packages)
-    if repository.is_dir():
-        return repository
-    with locked(cache / ".lock"):
-        if repository.is_dir():
-            return repository
-        sweep(cache)
-        progress(f"downloading {', '.join(sorted(set(packages)))} and what they need (once)")
-        folder, work = unfinished(repository), unfinished(cache / "apt-work")
-        folder.mkdir()
-        apt = _apt_for(image, work, folder, source)
+    def build(folder: Path) -> None:
+        progress(f"downloading {', '.join(packages)} and what they need (once)")
+        work = unfinished(stock.cache / "apt-work")
+        apt = _apt_for(image, work, folder, stock.source)
         run([*apt, "update"])
-        run([*apt, "--download-only", "--no-install-recommends", "--yes", "install", *sorted(set(packages))])
+        run([*apt, "--download-only", "--no-install-recommends", "--yes", "install", *packages])
         discard(work)
         (folder / "lock").unlink(missing_ok=True)
         (folder / "partial").rmdir()
@@ -45,9 +37,9 @@ def build_repository(cache: Path, image: Path, source: Source, packages: Sequenc
         folder.chmod(0o755)
         if pack:
             pack(folder)
-        folder.rename(repository)
-        progress(f"package repository {repository.name} is in the cache")
-    return repository
+        progress(f"package repository {name} is in the cache")
+
+    return build_once(stock.cache, name, build)
 
 
 def _apt_for(image: Path, work: Path, archives: Path, source: Source) -> list[str]:

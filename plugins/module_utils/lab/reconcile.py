@@ -12,24 +12,14 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from ..errors import SluiceError
-from . import access, cgroups, disk, files, image, machine, network
-from .image import Material, Source, forget
+from . import access, cgroups, files, machine, network
+from .image import Material, Progress, Stock, forget
 from .packages import build_repository, repository_name
 from .plan import Step, steps
 from .spec import Lab, lab_namespace, node_namespace
 
-Progress = Callable[[str], None]
 # Of each kind of machine that the lab has.
 Materials = dict[str, Material]
-
-
-@dataclass(frozen=True)
-class Stock:
-    """What nodes are made from, and where it is kept."""
-
-    cache: Path
-    source: Source
-    packages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -148,9 +138,8 @@ def _materials(lab: Lab, stock: Stock, progress: Progress) -> Materials:
     key = access.make_key(_key(lab), f"sluice lab {lab.name}")
     materials = {}
     for kind in _kinds(lab):
-        build, pack = (disk.build_image, disk.as_disk) if kind == "vm" else (image.build_image, None)
-        root = build(stock.cache, stock.source, progress)
-        materials[kind] = Material(root, build_repository(stock.cache, root, stock.source, stock.packages, progress, pack), key)
+        root = machine.KINDS[kind].build_image(stock, progress)
+        materials[kind] = Material(root, build_repository(stock, root, progress, machine.KINDS[kind].pack), key)
     return materials
 
 
@@ -159,8 +148,8 @@ def _expected_materials(lab: Lab, stock: Stock) -> Materials:
     key = access.make_key(path, "") if path.exists() else ""
     materials = {}
     for kind in _kinds(lab):
-        name = (disk if kind == "vm" else image).image_name(stock.source)
-        materials[kind] = Material(stock.cache / name, stock.cache / repository_name(name, stock.packages), key)
+        name = machine.KINDS[kind].image_name(stock)
+        materials[kind] = Material(stock.cache / name, stock.cache / repository_name(stock, name), key)
     return materials
 
 

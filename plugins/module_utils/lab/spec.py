@@ -18,8 +18,6 @@ LAB_NAME = re.compile(r"[a-z0-9]{1,16}")
 NODE_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 RESERVED_LAB_NAMES = {"cache"}
 RESERVED_NODE_NAMES = {"outside"}
-# A system container shares the host's kernel; a virtual machine has its distribution's.
-MACHINES = ("container", "vm")
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of the lab, its kind (one of MACHINES), and its addresses on the management network (eth0) and the underlay (eth1)."""
+    """A machine of the lab, its kind (one of machine.KINDS), and its addresses on the management network (eth0) and the underlay (eth1)."""
 
     name: str
     machine: str

@@ -17,9 +17,9 @@ from pathlib import Path
 from sluice.lab import image, packages
 image.PACKAGES, image._FINISH, image.FILES = ("apt",), "", {}
 source = image.Source("bookworm", "http://deb.debian.org/debian", "http://deb.debian.org/debian-security")
-cache, said = Path(sys.argv[1]), []
-root = image.build_image(cache, source, said.append)
-debs = packages.build_repository(cache, root, source, ["ethtool"], said.append)
+stock, said = image.Stock(Path(sys.argv[1]), source, ("ethtool",)), []
+root = image.build_image(stock, said.append)
+debs = packages.build_repository(stock, root, said.append)
 print(json.dumps([str(root), str(debs), said]))
 """
 
