@@ -15,11 +15,10 @@ from ..intent.state import Ipsec, Node
 from ..plan.esp import CIPHERS
 from ..plan.underlay import endpoint_address
 from .pairs import tunnel_ofport, tunnel_port
+from .peer_ports import PEER
 
 KEY_OF_NO_PACKET = "0xffffff"
 """The largest VNI (RFC 7348 section 5, RFC 8926 section 3.4). Pods' packets have 0, so none of them matches a peer's own port."""
-PEER = "sluice-peer"
-"""The external_id that names a port's peer."""
 DIRECTORY = "/etc/ipsec.d"
 """Where Debian's AppArmor profile lets strongSwan read."""
 PRIVATE_KEY = f"{DIRECTORY}/private/sluice.pem"

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from typing import Any, Mapping
 
-from .ipsec import PEER
+from .peer_ports import peer_interfaces
 
 _PURPOSE = "sluice ipsec psk"
 
@@ -23,7 +23,5 @@ def pair_key(secret: str, node: str, peer: str) -> str:
 
 def switch_secrets(switch: Mapping[str, Any], node: str, secret: str) -> dict[str, dict[str, str]]:
     """What option ``secrets`` of sluice.fabric.switch needs beside ``switch`` (switch.json): interface to options."""
-    interfaces = [interface for bridge in switch.get("bridges", ()) for port in bridge.get("ports", ()) for interface in port.get("interfaces", ())]
-    return {interface["name"]: {"psk": pair_key(secret, node, interface["external_ids"][PEER])}
-            for interface in interfaces
-            if PEER in interface.get("external_ids", {}) and not {"remote_cert", "remote_name"} & set(interface["options"])}
+    return {interface["name"]: {"psk": pair_key(secret, node, peer)}
+            for peer, interface in peer_interfaces(switch) if not {"remote_cert", "remote_name"} & set(interface["options"])}

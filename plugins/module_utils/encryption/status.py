@@ -12,10 +12,9 @@ from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Seque
 
 from ..node.iproute import ENVIRONMENT
 from ..plan.addresses import WIREGUARD
+from .peer_ports import peer_interfaces
 
 PROGRAM = "/etc/sluice"
-PEER = "sluice-peer"
-"""The external_id that names a port's peer (:mod:`.ipsec`)."""
 HANDSHAKE_LASTS = 180
 """Seconds after which WireGuard takes no packet without a new handshake (its paper, section 6.1, Reject-After-Time)."""
 _LOG_LINES = 2000
@@ -65,8 +64,7 @@ def _lines(*command: str, text: str = "") -> list[str]:
 
 
 def _ipsec(switch: Mapping[str, Any]) -> Iterator[PeerStatus]:
-    peers = {interface["options"]["remote_ip"]: interface["external_ids"][PEER] for bridge in switch.get("bridges", ())
-             for port in bridge.get("ports", ()) for interface in port.get("interfaces", ()) if PEER in interface.get("external_ids", {})}
+    peers = {interface["options"]["remote_ip"]: peer for peer, interface in peer_interfaces(switch)}
     if not peers:
         return
     associated, policed = associations(_lines("ip", "xfrm", "state")), policies(_lines("ip", "xfrm", "policy"))
