@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 
@@ -45,6 +46,11 @@ def process(command: Sequence[str], env: Mapping[str, str] | None = None, stdin:
     if child.returncode:
         raise RuntimeError(f"{' '.join(command)[:200]} ended with {child.returncode}:\n{output[-2000:]}")
     return sample, output
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU that all threads of a process have had."""
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
 
 
 def interleave(contenders: Sequence[Contender], rounds: int) -> dict[str, dict[str, list[Sample]]]:

@@ -23,7 +23,7 @@ sys.path[:0] = [str(ROOT / "tests" / "bench"), str(ROOT / "tests" / "integration
 
 from ovs_sandbox import OvsSandbox  # noqa: E402
 
-from bench import Contender, Sample, interleave, process, table  # noqa: E402
+from bench import Contender, Sample, cpu, interleave, process, table  # noqa: E402
 from sluice.ovs.kept import KeptEncoding  # noqa: E402
 from sluice.ovs.program import Owner  # noqa: E402
 
@@ -75,16 +75,11 @@ def program(count: int, changed: int = 0) -> list[str]:
     return lines
 
 
-def switch_cpu(pid: int) -> float:
-    """Seconds of CPU that all threads of a process have had."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
-
-
 def measure(ovs: OvsSandbox, command: list[str]) -> Sample:
     """One process from its start to its end, with what ovs-vswitchd does for it."""
-    before = switch_cpu(ovs.pid("ovs-vswitchd"))
+    before = cpu(ovs.pid("ovs-vswitchd"))
     sample, _ = process(command, ovs.env)
-    return Sample(sample.wall, sample.cpu + switch_cpu(ovs.pid("ovs-vswitchd")) - before)
+    return Sample(sample.wall, sample.cpu + cpu(ovs.pid("ovs-vswitchd")) - before)
 
 
 def services(count: int, endpoints: int = 10) -> tuple[list[str], list[str]]:

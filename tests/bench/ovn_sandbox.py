@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "tests" / "integration")]
+sys.path[:0] = [str(ROOT / "tests" / "bench"), str(ROOT / "tests" / "integration")]
 
 from ovs_sandbox import OvsSandbox  # noqa: E402
+
+from bench import cpu  # noqa: E402
 
 SCHEMAS = Path("/usr/share/ovn")
 BRIDGE = "br-int"
@@ -121,11 +123,6 @@ class OvnSandbox:
         self._daemons[name] = subprocess.Popen(
             [*command, f"--log-file={self.ovs.directory}/{name}.log", "--verbose=console:off"],
             env=self._env, cwd=self.ovs.directory, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def cpu(pid: int) -> float:
-    """Seconds of CPU that all threads of a process have had."""
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
 
 
 def next_cfg(sequence: int) -> dict[str, Any]:

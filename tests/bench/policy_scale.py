@@ -25,10 +25,10 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "bench"), str(ROOT / "tests" / "integration"), str(ROOT / "tests"), str(ROOT / "src")]
 
 from ovn_model import acl, load_operations, vips  # noqa: E402
-from ovn_sandbox import OvnSandbox, cpu, next_cfg  # noqa: E402
+from ovn_sandbox import OvnSandbox, next_cfg  # noqa: E402
 from ovs_sandbox import OvsSandbox  # noqa: E402
 
-from bench import Sample, process  # noqa: E402
+from bench import Sample, cpu, process  # noqa: E402
 from scale_model import SIZES, PolicyRule, Size, scale_state, service_app  # noqa: E402
 
 NODE = "node1"
