@@ -6,7 +6,7 @@ from typing import Iterable
 
 from ..errors import InputError, Problem
 from ..intent.state import Node
-from ..pipeline.stable_id import stable_id
+from ..pipeline.stable_id import stable_ids
 from ..plan.addresses import OFPORT_ENCRYPTION_COUNT, OFPORT_FIRST_ENCRYPTION
 
 
@@ -16,23 +16,15 @@ def encryption_between(node: Node, peer: Node) -> str:
 
 
 def tunnel_ids(nodes: Iterable[str]) -> dict[str, int]:
-    """A number of its own for each node, the same whatever others there are, from 0 to OFPORT_ENCRYPTION_COUNT - 1.
+    """A number of its own for each node, from 0 to OFPORT_ENCRYPTION_COUNT - 1, as :func:`stable_ids` gives them.
 
-    Only where two want the same, the one that sorts later takes the next free one. Raises InputError if there are more nodes than numbers.
+    Raises InputError if there are more nodes than numbers.
     """
-    nodes = sorted(nodes)
+    nodes = list(nodes)
     if len(nodes) > OFPORT_ENCRYPTION_COUNT:
         message = f"is ipsec on {len(nodes)} nodes, each of which needs a port for every other"
         raise InputError([Problem("inventory", "", "sluice_encryption", message, f"at most {OFPORT_ENCRYPTION_COUNT} nodes, or wireguard")])
-    given: dict[str, int] = {}
-    taken: set[int] = set()
-    for name in nodes:
-        number = stable_id(name) % OFPORT_ENCRYPTION_COUNT
-        while number in taken:
-            number = (number + 1) % OFPORT_ENCRYPTION_COUNT
-        taken.add(number)
-        given[name] = number
-    return given
+    return {name: number % OFPORT_ENCRYPTION_COUNT for name, number in stable_ids(nodes, OFPORT_ENCRYPTION_COUNT).items()}
 
 
 def tunnel_port(number: int) -> str:

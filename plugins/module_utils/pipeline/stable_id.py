@@ -14,14 +14,17 @@ def stable_id(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") % LARGEST + 1
 
 
-def stable_ids(names: Iterable[str]) -> dict[str, int]:
-    """A number of its own for each name; where two want the same, the one that sorts later takes the next free one."""
+def stable_ids(names: Iterable[str], count: int = LARGEST) -> dict[str, int]:
+    """A number of its own from 1 to ``count`` for each name, of which there are no more than that.
+
+    Where two want the same, the one that sorts later takes the next free one.
+    """
     given: dict[str, int] = {}
     taken: set[int] = set()
     for name in sorted(names):
-        number = stable_id(name)
+        number = stable_id(name) % count or count
         while number in taken:
-            number = number % LARGEST + 1
+            number = number % count + 1
         taken.add(number)
         given[name] = number
     return given
