@@ -15,13 +15,11 @@ from ..intent.state import Ipsec, Node
 from ..plan.esp import CIPHERS
 from ..plan.underlay import endpoint_address
 from .pairs import tunnel_ofport, tunnel_port
+from .paths import IPSEC, PRIVATE_KEY
 from .peer_ports import PEER
 
 KEY_OF_NO_PACKET = "0xffffff"
 """The largest VNI (RFC 7348 section 5, RFC 8926 section 3.4). Pods' packets have 0, so none of them matches a peer's own port."""
-DIRECTORY = "/etc/ipsec.d"
-"""Where Debian's AppArmor profile lets strongSwan read."""
-PRIVATE_KEY = f"{DIRECTORY}/private/sluice.pem"
 MONITOR_UNIT = "openvswitch-ipsec.service"
 STARTER_UNIT = "strongswan-starter.service"
 DPD_SECONDS = 10
@@ -91,7 +89,7 @@ def _credentials(ipsec: Ipsec, peer: Node) -> dict[str, str]:
 
 def certificate_path(node: Node) -> str:
     """Named for what is in it, because ovs-monitor-ipsec takes another certificate only from another path."""
-    return f"{DIRECTORY}/certs/sluice-{_digest(node.keys.certificate)}.pem"
+    return f"{IPSEC}/certs/sluice-{_digest(node.keys.certificate)}.pem"
 
 
 def _digest(text: str) -> str:
@@ -99,7 +97,7 @@ def _digest(text: str) -> str:
 
 
 def _authority_path(text: str) -> str:
-    return f"{DIRECTORY}/cacerts/sluice-{_digest(text)}.pem"
+    return f"{IPSEC}/cacerts/sluice-{_digest(text)}.pem"
 
 
 def switch_settings(fabric: Fabric, node: Node) -> dict[str, str]:
@@ -123,7 +121,7 @@ def node_files(fabric: Fabric, node: Node) -> dict[str, str]:
     if ipsec.authentication == "self_signed":
         return {**files, **{certificate_path(peer): peer.keys.certificate for peer in others}}
     files.update((_authority_path(text), text) for text in node.keys.authorities)
-    files.update((f"{DIRECTORY}/crls/sluice-{_digest(text)}.pem", text) for text in node.keys.revocations)
+    files.update((f"{IPSEC}/crls/sluice-{_digest(text)}.pem", text) for text in node.keys.revocations)
     return files
 
 

@@ -3,18 +3,17 @@
 """The keys of one node. They are made on it, and what is private stays there; what is public is given to whoever asks."""
 from __future__ import annotations
 
-import os
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Mapping, NamedTuple, Sequence
 
 from ..errors import SluiceError
+from ..node.host.files import write
+from ..node.host.model import File
 from ..node.iproute import ENVIRONMENT
+from .paths import IPSEC, PRIVATE_KEY, WIREGUARD_KEY
 
-WIREGUARD_KEY = "/etc/sluice/wireguard.key"
-PRIVATE_KEY = "/etc/ipsec.d/private/sluice.pem"
-OWN_CERTIFICATE = "/etc/ipsec.d/certs/sluice.pem"
+OWN_CERTIFICATE = f"{IPSEC}/certs/sluice.pem"
 """Of a node that signs its own. The one that strongSwan uses has a name of its own (:mod:`.ipsec`)."""
 INSTALLED = ("etc/ipsec.d/certs/sluice-*.pem", "etc/ipsec.d/cacerts/sluice-*.pem", "etc/ipsec.d/crls/sluice-*.pem", "etc/strongswan.d/sluice.conf")
 """Whatever is named so is Sluice's."""
@@ -66,7 +65,7 @@ def install(root: Path, files: Mapping[str, str], check: bool) -> list[str]:
     gone = [path for path in there if path not in files]
     if not check:
         for path in wrong:
-            _write(root / path.lstrip("/"), files[path], 0o644)
+            write(root, path, File(files[path]))
         for path in gone:
             there[path].unlink()
         if any("/cacerts/" in path or "/crls/" in path for path in (*wrong, *gone)):
@@ -88,7 +87,7 @@ def _wireguard(root: Path, check: bool) -> tuple[bool, str]:
     if not key:
         if check:
             return True, UNKNOWN_WIREGUARD_KEY
-        _write(root / WIREGUARD_KEY.lstrip("/"), _run(["wg", "genkey"], package="wireguard-tools"), 0o600)
+        write(root, WIREGUARD_KEY, File(_run(["wg", "genkey"], package="wireguard-tools"), 0o600))
         return True, _wireguard(root, check)[1]
     return False, _run(["wg", "pubkey"], key, package="wireguard-tools").strip()
 
@@ -99,8 +98,8 @@ def _self_signed(root: Path, name: str, check: bool) -> tuple[bool, str]:
         return False, certificate.read_text(encoding="ascii")
     if check:
         return True, UNKNOWN_CERTIFICATE
-    _make_private_key(key)
-    _write(certificate, _openssl("req", "-x509", "-new", "-key", str(key), "-days", str(SELF_SIGNED_DAYS), *_subject(name)), 0o644)
+    _make_private_key(root)
+    write(root, OWN_CERTIFICATE, File(_openssl("req", "-x509", "-new", "-key", str(key), "-days", str(SELF_SIGNED_DAYS), *_subject(name))))
     return True, certificate.read_text(encoding="ascii")
 
 
@@ -118,12 +117,12 @@ def _request(root: Path, name: str, check: bool) -> tuple[bool, str]:
     if missing and check:
         return True, ""
     if missing:
-        _make_private_key(key)
+        _make_private_key(root)
     return missing, _openssl("req", "-new", "-key", str(key), *_subject(name))
 
 
-def _make_private_key(key: Path) -> None:
-    _write(key, _openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{RSA_BITS}"), 0o600)
+def _make_private_key(root: Path) -> None:
+    write(root, PRIVATE_KEY, File(_openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{RSA_BITS}"), 0o600))
 
 
 def _subject(name: str) -> list[str]:
@@ -150,19 +149,6 @@ def _text(root: Path, path: str) -> str:
         return (root / path.lstrip("/")).read_text(encoding="utf-8")
     except OSError:
         return ""
-
-
-def _write(place: Path, text: str, mode: int) -> None:
-    """Whole, and never readable by more than ``mode`` says."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            os.fchmod(stream.fileno(), mode)
-            stream.write(text)
-        Path(temporary).replace(place)
-    except OSError as error:
-        raise SluiceError(f"{place} cannot be written: {error.strerror}") from error
 
 
 def _tell_strongswan(root: Path) -> None:

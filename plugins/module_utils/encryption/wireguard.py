@@ -9,8 +9,7 @@ from ..compile.fabric import Fabric
 from ..intent.state import Node
 from ..plan.addresses import WIREGUARD, gateway_address
 from ..plan.underlay import endpoint_address
-
-KEY_FILE = "/etc/sluice/wireguard.key"
+from .paths import WIREGUARD_KEY
 
 
 def peers(fabric: Fabric, node: Node) -> list[Node]:
@@ -29,7 +28,7 @@ def _device(fabric: Fabric, node: Node) -> dict[str, Any]:
             "allowed_ips": list(peer.pod_cidrs),
         }
         entries.append({**entry, "persistent_keepalive": settings.persistent_keepalive} if settings.persistent_keepalive else entry)
-    return {"private_key_file": KEY_FILE, "port": settings.port, "peers": entries}
+    return {"private_key_file": WIREGUARD_KEY, "port": settings.port, "peers": entries}
 
 
 def link(fabric: Fabric, node: Node) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pytest
 
 from sluice.encryption import node_keys
 from sluice.encryption.node_keys import Keys, install, make, remove
+from sluice.encryption.paths import PRIVATE_KEY
 
 
 def self_signed(root: Path, name: str = "node1", check: bool = False) -> Keys:
@@ -22,7 +23,7 @@ def test_a_certificate_is_made_once(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     first = self_signed(tmp_path)
     assert first.changed and "PRIVATE" not in first.certificate
-    assert stat.S_IMODE((tmp_path / node_keys.PRIVATE_KEY[1:]).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / PRIVATE_KEY[1:]).stat().st_mode) == 0o600
     assert self_signed(tmp_path) == first._replace(changed=False)
 
 
