@@ -29,7 +29,7 @@ class EncryptedNode(Protocol):
 
 def read_ipsec(value: object, source: Source) -> Ipsec:
     """``sluice_ipsec``; what is wrong goes to the source's problems."""
-    fields = _fields("sluice_ipsec", value, source)
+    fields = Fields(source, {"sluice_ipsec": value}).inside("sluice_ipsec")
     default = Ipsec()
     ipsec = Ipsec(
         fields.string("authentication", default.authentication, choices=AUTHENTICATIONS),
@@ -44,7 +44,7 @@ def read_ipsec(value: object, source: Source) -> Ipsec:
 
 def read_wireguard(value: object, source: Source) -> WireGuard:
     """``sluice_wireguard``; what is wrong goes to the source's problems."""
-    fields = _fields("sluice_wireguard", value, source)
+    fields = Fields(source, {"sluice_wireguard": value}).inside("sluice_wireguard")
     default = WireGuard()
     wireguard = WireGuard(fields.integer("port", default.port, *PORT), fields.integer("persistent_keepalive", 0, 0, 65535))
     fields.no_others()
@@ -112,12 +112,6 @@ def _check_ipsec_pairs(nodes: Mapping[str, EncryptedNode], authentication: str, 
             refuse(name, "its name cannot be that of a certificate's owner", "at most 63 letters, digits, dots and hyphens, not only digits", "")
         elif not node.keys.certificate:
             refuse(name, "is ipsec with certificates, but the node has none", "the role sluice.fabric.encryption to run on it before, as in site.yml")
-
-
-def _fields(name: str, value: object, source: Source) -> Fields:
-    if value is not None and not isinstance(value, Mapping):
-        source.problem(name, describe(value), "a mapping")
-    return Fields(source, value if isinstance(value, Mapping) else {}, name)
 
 
 __all__ = ["AUTHENTICATIONS", "SECRET_MINIMUM", "check_encryption", "check_secret", "read_ipsec", "read_keys", "read_wireguard"]

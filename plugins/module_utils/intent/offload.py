@@ -7,7 +7,7 @@ from typing import Any, Mapping, Optional, Sequence
 
 from ..errors import Problem
 from ..node.smartnic.config import parse_nics
-from .fields import Fields, Source, describe
+from .fields import Fields, Source
 from .state import Nic, Offload, Vf, VfPool
 
 TC_POLICIES = ("none", "skip_sw", "skip_hw")
@@ -22,7 +22,7 @@ _SELECTORS = ("vendors", "devices", "drivers", "pfNames", "rootDevices")
 
 def read_offload(value: object, source: Source) -> Offload:
     """``sluice_offload``; what is wrong goes to the source's problems."""
-    fields = _fields("sluice_offload", value, source)
+    fields = Fields(source, {"sluice_offload": value}).inside("sluice_offload")
     hw_offload = fields.boolean("hw_offload")
     tc_policy = fields.string("tc_policy", "", choices=TC_POLICIES)
     max_idle = fields.integer("max_idle", 0, *MAX_IDLE)
@@ -104,10 +104,3 @@ def _numbers(text: str) -> Optional[tuple[int, ...]]:
             return None
         numbers += range(int(match.group(1)), int(match.group(2) or match.group(1)) + 1)
     return tuple(numbers)
-
-
-def _fields(name: str, value: object, source: Source) -> Fields:
-    if value is not None and not isinstance(value, Mapping):
-        source.problem(name, describe(value), "a mapping")
-        value = None
-    return Fields(source, value or {}, name)
