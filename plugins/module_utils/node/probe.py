@@ -26,6 +26,11 @@ NODE = "node"
 
 CONCURRENT = 256
 """Each may have a socket of its own, and 1024 files are what a process may have open by default. What is denied waits here until its time is up."""
+STARTING = 32
+"""So many wait for their first answer at a time. A switch takes first packets one after another: behind hundreds of them, on a slow node,
+ARP requests and neighbor solicitations come too late, and the sender's own stack says that nobody is there (three, a second apart)."""
+_STARTED_SECONDS = 0.25
+"""After which a probe without an answer lets another one start."""
 _RECEIVE_MAX = 2048
 
 OPEN, REFUSED, TIMED_OUT, TOO_BIG, UNREACHABLE, NO_SOURCE = "open", "refused", "timed_out", "too_big", "unreachable", "no_source"
@@ -53,7 +58,7 @@ class Answer(NamedTuple):
 
 
 def run(probes: Sequence[Probe], state_dir: str, tries: int, seconds: float) -> List[Answer]:
-    """One answer a probe, in their order. Each has ``tries`` tries of ``seconds`` each; any outcome but a timeout or silence ends it."""
+    """One answer a probe, in their order. Each has ``tries`` tries of ``seconds`` each; an answer, a refusal or a packet that is too big ends it."""
     with ExitStack() as stack:
         namespaces = _open_namespaces({probe.source for probe in probes}, state_dir, stack)
         return asyncio.run(_run(probes, namespaces, tries, seconds))
@@ -102,6 +107,7 @@ class _Prober:
         self._tries = tries
         self._seconds = seconds
         self._limit = asyncio.Semaphore(CONCURRENT)
+        self._starting = asyncio.Semaphore(STARTING)
         self._echoes: Dict[Tuple[str, int], Echo] = {}
         self._attempts: Dict[str, Callable[[Probe], Awaitable[str]]] = {"icmp": self._icmp, "tcp": self._tcp, "udp": self._udp}
 
@@ -112,22 +118,26 @@ class _Prober:
     async def probe(self, probe: Probe) -> Answer:
         if probe.source not in self._namespaces:
             return Answer(NO_SOURCE)
-        silent: Optional[Answer] = None
+        answer = Answer(TIMED_OUT)
         async with self._limit:
             for _try in range(self._tries):
-                started = time.monotonic()
-                try:
-                    seen = await asyncio.wait_for(self._attempts[probe.protocol](probe), self._seconds)
-                except (asyncio.TimeoutError, TimeoutError):
-                    continue
-                except OSError as error:
-                    return Answer(_outcome(error))
-                answer = Answer(OPEN, seen, round((time.monotonic() - started) * 1000, 2))
-                if seen or probe.protocol == "icmp":
-                    return answer
-                # The kernel has taken the connection; the server behind it may only be slow to say who it is.
-                silent = answer
-        return silent or Answer(TIMED_OUT)
+                tried = await self._try(probe)
+                answer = max(answer, tried, key=_telling)
+                if not _may_differ(probe, tried):
+                    break
+        return answer
+
+    async def _try(self, probe: Probe) -> Answer:
+        async with self._starting:
+            started = time.monotonic()
+            attempt = asyncio.ensure_future(asyncio.wait_for(self._attempts[probe.protocol](probe), self._seconds))
+            await asyncio.wait({attempt}, timeout=_STARTED_SECONDS)
+        try:
+            return Answer(OPEN, await attempt, round((time.monotonic() - started) * 1000, 2))
+        except (asyncio.TimeoutError, TimeoutError):
+            return Answer(TIMED_OUT)
+        except OSError as error:
+            return Answer(_outcome(error))
 
     async def _icmp(self, probe: Probe) -> str:
         family = _family(probe)
@@ -160,6 +170,17 @@ class _Prober:
             made = socket.socket(_family(probe), kind, protocol)
         made.setblocking(False)
         return made
+
+
+def _may_differ(probe: Probe, answer: Answer) -> bool:
+    """Whether another try may show something else: a lost packet, an address that was not resolved in time, or a server that is slow to say
+    who it is on a connection that its kernel has taken."""
+    return answer.outcome in (TIMED_OUT, UNREACHABLE) or (answer.outcome == OPEN and not answer.seen and probe.protocol != "icmp")
+
+
+def _telling(answer: Answer) -> Tuple[int, bool]:
+    """What got through once got through, whatever became of the other tries."""
+    return (TIMED_OUT, UNREACHABLE, REFUSED, TOO_BIG, OPEN).index(answer.outcome), bool(answer.seen)
 
 
 def _family(probe: Probe) -> int:

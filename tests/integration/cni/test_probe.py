@@ -84,6 +84,15 @@ def test_what_is_prohibited_is_told_apart_from_silence(pods: Node, server: str) 
     assert outcomes(answers) == ["refused", "unreachable", "unreachable"]
 
 
+def test_what_is_unreachable_once_is_tried_again(pods: Node) -> None:
+    """As an address is that a slow switch did not resolve in time: the sender's own stack gives up and says so."""
+    rule = "add table inet t ; add chain inet t out { type filter hook output priority 0; } ; add rule inet t out udp dport 53"
+    sending = json.loads((pods.state / "c-a-eth0.json").read_text())["netns"]
+    done = pods.run(sending, "nft", f"{rule} limit rate 1/day burst 1 packets reject with icmpx type host-unreachable")
+    assert done.returncode == 0, done.stderr
+    assert outcomes(probe(pods, Probe("tools/a", "b", "10.10.0.193", "udp", 53))) == ["open"]
+
+
 def test_a_dropped_packet_times_out_and_the_others_do_not_wait_for_it(pods: Node) -> None:
     pods.ovs.ofctl("--names", "add-flow", "br-sluice", "table=classify,priority=65000,udp,tp_dst=53,actions=drop")
     answers = probe(pods, *[Probe("tools/a", "b", "10.10.0.193", protocol, port) for protocol, port in (("udp", 53), ("tcp", 80))])
