@@ -11,33 +11,41 @@ from __future__ import annotations
 
 import argparse
 import os
+import pathlib
 import sys
 from collections import defaultdict
-from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+ROOT = pathlib.Path(__file__).parents[3]
 sys.path[:0] = [str(ROOT / "tests" / "bench"), str(ROOT / "tests" / "integration"), str(ROOT / "tests"), str(ROOT / "src")]
 
 from dataplane.parts import PARTS, Part  # noqa: E402
 from dataplane.report import KINDS, table  # noqa: E402
-from dataplane.traffic import Sample  # noqa: E402
+from dataplane.traffic import Path, Sample  # noqa: E402
 
 WARM_SECONDS = 0.2
 
 
+def sample(kind: str, path: Path, seconds: float) -> Sample:
+    """One measurement. Raises RuntimeError if nothing gets through."""
+    try:
+        return KINDS[kind].run(path, seconds)
+    except (OSError, RuntimeError) as error:
+        raise RuntimeError(f"{path.name}, {kind}: {error}") from error
+
+
 def measure(part: Part, kinds: list[str], rounds: int, seconds: float) -> dict[tuple[str, str], list[Sample]]:
-    """All samples; every path of the part in turn, for each kind in each round. Raises RuntimeError for a path on which nothing arrives."""
+    """All samples; every path of the part in turn, for each kind in each round."""
     samples: dict[tuple[str, str], list[Sample]] = defaultdict(list)
     for contender in part.contenders:
         # So that no neighbour has to be looked up later; and it shows early what does not work.
         print(f"{part.title}: {contender.path.name} is there", file=sys.stderr, flush=True)
-        KINDS["connections"].run(contender.path, WARM_SECONDS)
+        sample("connections", contender.path, WARM_SECONDS)
     for turn in range(rounds):
         for kind in kinds:
             print(f"{part.title}: round {turn + 1} of {rounds}, {kind}", file=sys.stderr, flush=True)
             # The other way round in every second round: a load that grows or falls meets all alike.
             for contender in part.contenders[::-1 if turn % 2 else 1]:
-                samples[kind, contender.path.name].append(KINDS[kind].run(contender.path, seconds))
+                samples[kind, contender.path.name].append(sample(kind, contender.path, seconds))
     return samples
 
 
@@ -47,8 +55,8 @@ def main() -> None:
     parser.add_argument("--datapath", choices=("netdev", "system"), default="netdev", help="system: the kernel's, which has to have openvswitch loaded")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=list(PARTS), metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--kinds", choices=KINDS, nargs="+", default=list(KINDS), metavar="KIND", help=", ".join(KINDS))
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
     options = parser.parse_args()
     for name in options.only:
         before = os.getloadavg()[0]

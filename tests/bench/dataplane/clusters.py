@@ -16,6 +16,8 @@ SERVER = "default/pod-1-1"
 REMOTE_SERVER = "default/pod-2-1"
 SERVER_PORT = 8080
 SERVICE_PORT = 80
+ENDPOINT_PORT = 8081
+"""Not SERVER_PORT: a client's port that a Service's connection had may be taken anew for a direct one, and to the server both are the same."""
 CLUSTER_IP = "10.96.0.10"
 
 
@@ -27,7 +29,7 @@ def pods_only(nodes: int, datapath: str, traffic_mode: str = "encap", tunnel_typ
 
 def with_service(state: ClusterState, server: str) -> ClusterState:
     """With a Service whose one endpoint is the pod ``server``."""
-    ports = tuple(ServicePort(SERVICE_PORT, protocol, protocol.lower(), SERVER_PORT) for protocol in ("TCP", "UDP"))
+    ports = tuple(ServicePort(SERVICE_PORT, protocol, protocol.lower(), ENDPOINT_PORT) for protocol in ("TCP", "UDP"))
     service = Service("default", "web", cluster_ips=(CLUSTER_IP,), selector=(("app", "web"),), ports=ports)
     pods: dict[str, Pod] = {**state.pods, server: replace(state.pods[server], labels={"app": "web"})}
     return replace(state, cluster=replace(state.cluster, service_cidrs=("10.96.0.0/16",)), pods=pods, services={service.key: service})

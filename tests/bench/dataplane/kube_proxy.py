@@ -57,14 +57,24 @@ def nftables_rules(service: KernelService) -> str:
         numgen random mod 1 vmap {{ 0 : goto endpoint-{protocol} }}
     }}""")
     return f"""table ip services {{
-    chain mark-masquerade {{ meta mark set meta mark or {MASQUERADE:#x} }}{''.join(chains)}
+    chain mark-masquerade {{
+        meta mark set meta mark or {MASQUERADE:#x}
+    }}{''.join(chains)}
     map service-ips {{
         type ipv4_addr . inet_proto . inet_service : verdict
         elements = {{ {', '.join(elements)} }}
     }}
-    chain services {{ ip daddr . meta l4proto . th dport vmap @service-ips }}
-    chain nat-prerouting {{ type nat hook prerouting priority dstnat; jump services }}
-    chain nat-output {{ type nat hook output priority -100; jump services }}
+    chain services {{
+        ip daddr . meta l4proto . th dport vmap @service-ips
+    }}
+    chain nat-prerouting {{
+        type nat hook prerouting priority dstnat
+        jump services
+    }}
+    chain nat-output {{
+        type nat hook output priority -100
+        jump services
+    }}
     chain nat-postrouting {{
         type nat hook postrouting priority srcnat
         meta mark and {MASQUERADE:#x} == {MASQUERADE:#x} meta mark set meta mark xor {MASQUERADE:#x} masquerade fully-random

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from dataplane import clusters
-from dataplane.clusters import CLIENT, CLUSTER_IP, REMOTE_SERVER, SERVER, SERVER_PORT, SERVICE_PORT
+from dataplane.clusters import CLIENT, CLUSTER_IP, ENDPOINT_PORT, REMOTE_SERVER, SERVER, SERVER_PORT, SERVICE_PORT
 from dataplane.kube_proxy import KernelService, iptables_rules, nftables_rules
 from dataplane.nodes import SwitchNode, in_netns, kernel_pods, plain_address, plain_nodes, sluice_nodes
 from dataplane.traffic import Path
@@ -53,7 +53,7 @@ def _sluice(stack: ExitStack, name: str, state: ClusterState, server: str = SERV
 
 
 def _through_service(direct: Path, name: str) -> Path:
-    return replace(direct, name=name, dialled=(CLUSTER_IP, SERVICE_PORT))
+    return replace(direct, name=name, port=ENDPOINT_PORT, dialled=(CLUSTER_IP, SERVICE_PORT))
 
 
 def _plain(stack: ExitStack, name: str, count: int, datapath: str, tunnel: str = "") -> Path:
@@ -107,7 +107,7 @@ def service(datapath: str) -> Iterator[Part]:
             try:
                 # The answer, too, has to be translated, though it crosses the bridge only: nodes of Kubernetes have this set.
                 in_netns(host, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.bridge.bridge-nf-call-iptables=1")
-                in_netns(host, *command, stdin=rules(KernelService(CLUSTER_IP, SERVICE_PORT, "10.2.0.3", SERVER_PORT, "10.2.0.0/24")))
+                in_netns(host, *command, stdin=rules(KernelService(CLUSTER_IP, SERVICE_PORT, "10.2.0.3", ENDPOINT_PORT, "10.2.0.0/24")))
             except RuntimeError as error:
                 part.missing.append(f"kube-proxy's {tool}: {error}")
                 continue

@@ -2,7 +2,7 @@
 """Samples to medians, ratios and a table."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
@@ -29,20 +29,34 @@ Samples = Mapping[tuple[str, str], Sequence[Sample]]
 """By kind and path. The samples of one round have the same place in each of them."""
 
 
-def rate_ratio(samples: Samples, kind: str, name: str, base: str) -> float:
-    """The median over the rounds of what this path's rate is of the base's in the same round."""
-    return median(one.rate / other.rate for one, other in zip(samples[kind, name], samples[kind, base]))
+class Ratio(NamedTuple):
+    """What something is of what it is compared with: one ratio a round, as the two were measured one after the other."""
+
+    median: float
+    least: float
+    most: float
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.least:.2f}–{self.most:.2f})"
 
 
-def cpu_ratio(samples: Samples, kind: str, name: str, base: str) -> float | None:
-    """The same of the CPU a unit; None where one of the two is the kernel's."""
-    pairs = [(one.cpu, other.cpu) for one, other in zip(samples[kind, name], samples[kind, base])]
-    known = [one / other for one, other in pairs if one is not None and other]
-    return median(known) if known else None
+def _ratio(pairs: Iterable[tuple[float | None, float | None]]) -> Ratio | None:
+    ratios = [own / other for own, other in pairs if own is not None and other]
+    return Ratio(median(ratios), min(ratios), max(ratios)) if ratios else None
+
+
+def rate_ratio(samples: Samples, kind: str, name: str, base: str) -> Ratio | None:
+    """Of a path's rate to the base's; None without samples of both."""
+    return _ratio((own.rate, other.rate) for own, other in zip(samples[kind, name], samples[kind, base]))
+
+
+def cpu_ratio(samples: Samples, kind: str, name: str, base: str) -> Ratio | None:
+    """Of the CPU a unit; None where the kernel carries the packets of one of the two."""
+    return _ratio((own.cpu, other.cpu) for own, other in zip(samples[kind, name], samples[kind, base]))
 
 
 def table(samples: Samples, contenders: Sequence[Contender]) -> str:
-    """Markdown: for each kind a row for each path. A missed bound is said to be missed."""
+    """Markdown: for each kind a row for each path. Ratios are medians of the rounds', with the least and the most; a missed bound is said to be missed."""
     lines = ["| what | path | a second | of the base | CPU µs | of the base | at least | met |", "|---|---|---:|---:|---:|---:|---:|---|"]
     for name, kind in KINDS.items():
         for contender in contenders:
@@ -50,20 +64,16 @@ def table(samples: Samples, contenders: Sequence[Contender]) -> str:
             if (name, path) in samples:
                 own = samples[name, path]
                 cpus = [sample.cpu for sample in own if sample.cpu is not None]
-                ratio = rate_ratio(samples, name, path, base) if base else None
+                rate = rate_ratio(samples, name, path, base) if base else None
                 cpu = cpu_ratio(samples, name, path, base) if base else None
-                bound = contender.bound and kind.established and ratio is not None
-                verdict = ("yes" if ratio is not None and ratio >= AT_LEAST else "**MISSED**") if bound else ""
+                bound = f"{AT_LEAST:g}" if contender.bound and kind.established else ""
+                met = "" if not bound or rate is None else "yes" if rate.median >= AT_LEAST else "**MISSED**"
                 lines.append(" | ".join([
                     f"| {name}", path, f"{_figure(median(sample.rate for sample in own))} {kind.unit}{'' if kind.unit == 'MB' else 's'}",
-                    _ratio(ratio), _figure(median(cpus)) if cpus else "", _ratio(cpu), f"{AT_LEAST:g}" if bound else "", f"{verdict} |"]))
+                    str(rate or ""), _figure(median(cpus)) if cpus else "", str(cpu or ""), bound, f"{met} |"]))
     return "\n".join(lines)
 
 
 def _figure(value: float) -> str:
     """Three digits, or all that are before the point."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _ratio(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
