@@ -16,9 +16,9 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "inventories/demo"
-PLAYBOOK_SECONDS = 900
+PLAYBOOK_SECONDS = 1800
 BACK_SECONDS = 60
-REBOOT_SECONDS = 120
+REBOOT_SECONDS = 300
 BOOT = "cat /proc/sys/kernel/random/boot_id; stat -c %Y /run/systemd"
 """Prints something else after a reboot."""
 

@@ -111,8 +111,18 @@ def test_other_tunnels(fabric: FabricLab, tunnel: str) -> None:
     assert ("UDP-encap: ESP(spi=" if tunnel == "vxlan" else "ESP(spi=") in text and MARKER not in text
 
 
+def test_over_ipv6(fabric: FabricLab) -> None:
+    for node in NODES:
+        fabric.on(node, "ip -4 address flush dev eth1")
+    fabric.set_variables(sluice_tunnel_type=None, sluice_ipsec={}, sluice_mtu=None)
+    fabric.succeed("site")
+    assert passes(fabric, count=20)
+    text = captured(fabric)
+    assert "IP6 fd77::" in text and "ESP(spi=" in text and MARKER not in text and "Geneve" not in text
+
+
 def test_turned_off_and_uninstalled_nothing_is_left(fabric: FabricLab) -> None:
-    fabric.set_variables(sluice_encryption=None, sluice_tunnel_type=None)
+    fabric.set_variables(sluice_encryption=None)
     fabric.succeed("site")
     assert passes(fabric)
     fabric.succeed("uninstall")
