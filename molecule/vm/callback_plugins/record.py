@@ -2,6 +2,7 @@
 """Ansible callback: write down what came of each playbook of a scenario on virtual machines, and the table of all images."""
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -49,7 +50,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             return
         new: dict[str, Any] = {"date": datetime.now(timezone.utc).date().isoformat(), "facts": {}, "steps": []}
         record = new if self._playbook == BEGINS else yaml.safe_load(file.read_text())
-        record["facts"].update(stats.custom.get("_run", {}))
+        # Ansible's own kinds of strings and numbers are none that YAML knows.
+        record["facts"].update(json.loads(json.dumps(stats.custom.get("_run", {}))))
         hosts = [stats.summarize(host) for host in stats.processed]
         record["steps"].append({
             "playbook": self._playbook, "seconds": round(time.monotonic() - self._began),
