@@ -15,7 +15,7 @@ TITLE = """\
 # Images and what was seen to work on them
 
 Written by the runs themselves (`molecule test -s vm-debian12` and its like, on virtual machines with the distribution's kernel and the
-kernel's datapath): each playbook of a run adds what came of it to [matrix/](matrix), and `scripts/matrix.py` makes this of it. A run that was
+kernel's datapath): each playbook of a run adds what came of it to its record, and `scripts/matrix.py` makes this of the records. A run that was
 not done, or did not come so far, says "not run". [The lab](lab.md#scenarios-on-virtual-machines) has what each of them does.
 """
 
