@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import Sequence
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 READY_SECONDS = 20.0
@@ -21,6 +22,11 @@ class OvsSandbox:
     ovs-vswitchd runs in a network namespace of its own (``netns``), so that the taps which ``datapath_type=netdev`` makes
     never meet the host's interfaces or another test's. ``datapath_type=dummy`` works as well and makes no device at all.
     """
+
+    ovsdb_in_netns = False
+    """Whether what ovsdb-server listens on, or connects to, is in ``netns``, too."""
+    ovsdb_options: tuple[str, ...] = ()
+    dummies: tuple[str, ...] = ("--enable-dummy", "--disable-system")
 
     def __init__(self) -> None:
         # Not under tmp_path: a Unix socket's path may have 107 bytes, and pytest's directories use up most of them.
@@ -46,13 +52,13 @@ class OvsSandbox:
         self.start_vswitchd()
 
     def start_ovsdb(self) -> None:
-        self._start("ovsdb-server", [
+        command = [
             "ovsdb-server", str(self.directory / "conf.db"), f"--remote=punix:{self.directory}/db.sock",
-            "--remote=db:Open_vSwitch,Open_vSwitch,manager_options"])
+            "--remote=db:Open_vSwitch,Open_vSwitch,manager_options", *self.ovsdb_options]
+        self._start("ovsdb-server", self._inside(command) if self.ovsdb_in_netns else command)
 
     def start_vswitchd(self) -> None:
-        self._start("ovs-vswitchd", [
-            "ip", "netns", "exec", self.netns, "ovs-vswitchd", self.database, "--enable-dummy", "--disable-system"])
+        self._start("ovs-vswitchd", self._inside(["ovs-vswitchd", self.database, *self.dummies]))
 
     def kill(self, daemon: str, signum: int = signal.SIGKILL) -> None:
         """End ``ovsdb-server`` or ``ovs-vswitchd`` at once, as a crash does, and wait until it is gone."""
@@ -96,10 +102,13 @@ class OvsSandbox:
 
     def in_netns(self, *command: str) -> str:
         """Run a command where the datapath's devices are."""
-        return self._tool("ip", "netns", "exec", self.netns, *command)
+        return self._tool(*self._inside(command))
 
     def log(self, daemon: str) -> str:
         return (self.directory / f"{daemon}.log").read_text(errors="replace")
+
+    def _inside(self, command: Sequence[str]) -> list[str]:
+        return ["ip", "netns", "exec", self.netns, *command]
 
     def _tool(self, *command: str) -> str:
         result = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=60, check=False)
@@ -122,18 +131,10 @@ class OvsSandbox:
 
 
 class AnyDevice(OvsSandbox):
-    """An Open vSwitch to which one need not say that it is private: its system datapath and devices are dummies that any name has.
+    """An Open vSwitch to which one need not say that it is private: its system datapath and devices are dummies that any name has."""
 
-    Both daemons are in the sandbox's network namespace, so that what listens or connects does so there.
-    """
-
-    def start_ovsdb(self) -> None:
-        self._start("ovsdb-server", [
-            "ip", "netns", "exec", self.netns, "ovsdb-server", str(self.directory / "conf.db"), f"--remote=punix:{self.directory}/db.sock",
-            "--remote=db:Open_vSwitch,Open_vSwitch,manager_options"])
-
-    def start_vswitchd(self) -> None:
-        self._start("ovs-vswitchd", ["ip", "netns", "exec", self.netns, "ovs-vswitchd", self.database, "--enable-dummy=system"])
+    ovsdb_in_netns = True
+    dummies = ("--enable-dummy=system",)
 
 
 def _run(command: list[str]) -> None:

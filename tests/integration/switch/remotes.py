@@ -50,11 +50,8 @@ class Pki:
 class RemoteOvs(OvsSandbox):
     """A private Open vSwitch whose ovsdb-server takes its certificates from the database, as ovs-ctl starts it."""
 
-    def start_ovsdb(self) -> None:
-        self._start("ovsdb-server", [
-            "ovsdb-server", str(self.directory / "conf.db"), f"--remote=punix:{self.directory}/db.sock",
-            "--remote=db:Open_vSwitch,Open_vSwitch,manager_options", "--private-key=db:Open_vSwitch,SSL,private_key",
-            "--certificate=db:Open_vSwitch,SSL,certificate", "--ca-cert=db:Open_vSwitch,SSL,ca_cert"])
+    ovsdb_options = (
+        "--private-key=db:Open_vSwitch,SSL,private_key", "--certificate=db:Open_vSwitch,SSL,certificate", "--ca-cert=db:Open_vSwitch,SSL,ca_cert")
 
     def listen(self, method: str = "ptcp", host: str = "127.0.0.1", probe_ms: int = 5000) -> int:
         """Listen with a manager of its own; gives the port that the kernel chose."""
