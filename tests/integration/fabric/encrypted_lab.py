@@ -22,7 +22,7 @@ def encrypted_lab(folder: Path, packages: list[str], **variables: Any) -> Iterat
     lab = FabricLab("e" + uuid.uuid4().hex[:6], folder)
     try:
         lab.set_nodes(1, 2)
-        lab.set_variables(sluice_lab_extra_packages=packages, ansible_timeout=60, **variables)
+        lab.set_variables(sluice_lab_extra_packages=packages, ansible_timeout=60, workloads_wait=600, **variables)
         lab.succeed("lab_up")
         for node in NODES:
             lab.on(node, "apt-get -q update && apt-get -qy install tcpdump")
