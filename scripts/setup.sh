@@ -16,6 +16,9 @@ if [ "$extra" = bench ]; then
     extra="test"
     need ovn-northd ovn-central
     need ovn-controller ovn-host
+    need iptables-restore iptables
+    need wg wireguard-tools
+    need wireguard-go wireguard-go
 fi
 if [ "$extra" = test ]; then
     need git git

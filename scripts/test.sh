@@ -43,8 +43,8 @@ vm() {
 }
 
 bench() {
-    for file in tests/bench/*.py; do
-        $python "$file" || return
+    for program in tests/bench/*.py tests/bench/dataplane; do
+        $python "$program" || return
     done
 }
 

@@ -66,18 +66,16 @@ class _Meter:
         self._units = 0.0
 
     def take(self, units: float) -> bool:
-        """Count ``units`` that have just arrived; whether there is time left."""
+        """Count ``units`` that have just arrived; whether to go on: until the end, or where the machine was too busy until something counted."""
         now = time.monotonic()
         if self._began:
             self._units += units
         elif now >= self._begin:
             self._began, self._cpu_before = now, self._cpu() if self._cpu else 0.0
-        return now < self._end
+        return now < self._end or not self._units
 
     def sample(self) -> Sample:
-        """Raises RuntimeError if nothing arrived."""
-        if not self._units:
-            raise RuntimeError("nothing arrived")
+        """What was counted."""
         elapsed = time.monotonic() - self._began
         return Sample(self._units / elapsed, (self._cpu() - self._cpu_before) * 1e6 / self._units if self._cpu else None)
 
