@@ -3,9 +3,9 @@
 
 ``python tests/bench/dataplane [--datapath netdev|system] [--only PART …] [--kinds KIND …] [--rounds N] [--seconds N]``. Root, ip, ethtool, nft and
 openvswitch-switch; everything runs in namespaces that are gone afterwards. All paths of a part take turns in each round, and a ratio is the median
-of the rounds' ratios, so that what else the machine does meets all alike. CPU is that of ovs-vswitchd (and wireguard-go) on all nodes of the path,
-which other load changes much less than the rates; with ``--datapath system`` the kernel carries the packets, whose CPU has no owner. Load is
-printed with each part: from about half of the machine's cores on, only the ratios of CPU mean much.
+of the rounds' ratios, so that what else the machine does meets all alike. CPU is that of ovs-vswitchd (and wireguard-go) on all nodes of the path;
+passes are how often its switches look a packet up, which no load changes. With ``--datapath system`` the kernel carries the packets, whose CPU has no
+owner. Load is printed with each part: where other work fills the cores, rates say little, as the spread of their ratios shows.
 """
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 from bench import cpu
 from conformance.namespaces import ip_batch, new_netns, run
 from conformance.node import Node
-from dataplane.traffic import MTU
+from dataplane.traffic import MTU, Passes
 from sluice.compile.fabric import Fabric
 from sluice.compile.node import compile_node
 from sluice.intent.state import ClusterState, Keys
@@ -50,6 +51,12 @@ class SwitchNode(Node):
     def cpu(self) -> float:
         """Seconds of CPU, so far, of the processes that carry its packets."""
         return sum(cpu(pid) for pid in (self._switch.pid, *self.extra))
+
+    def passes(self) -> Passes:
+        """What its userspace datapath has done so far (ovs-vswitchd(8), dpif-netdev/pmd-stats-show)."""
+        text = self.run("ovs-appctl", "-t", "/run/openvswitch/ovs-vswitchd.ctl", "dpif-netdev/pmd-stats-show")
+        packets, again = (sum(int(count) for count in re.findall(rf"packet{what}: (\d+)", text)) for what in ("s received", " recirculations"))
+        return Passes(packets, packets + again)
 
     def attach(self, bridge: str, link: links.PodLink, ofport: int) -> int:
         """A pod, with its port on the bridge, as the CNI plugin makes it; gives the descriptor of its namespace."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +11,7 @@ from dataplane import clusters
 from dataplane.clusters import CLIENT, CLUSTER_IP, ENDPOINT_PORT, REMOTE_SERVER, SERVER, SERVER_PORT, SERVICE_PORT
 from dataplane.kube_proxy import KernelService, iptables_rules, nftables_rules
 from dataplane.nodes import SwitchNode, in_netns, kernel_pods, plain_address, plain_nodes, sluice_nodes
-from dataplane.traffic import Path
+from dataplane.traffic import Passes, Path
 from sluice.intent.state import ClusterState
 
 AT_LEAST = 0.95
@@ -39,17 +39,20 @@ class Part:
         self.contenders.append(Contender(path, base, bound))
 
 
-def _carried_by(datapath: str, *nodes: SwitchNode) -> Callable[[], float] | None:
-    """The kernel carries packets on nobody's account."""
-    extra = any(node.extra for node in nodes)
-    return (lambda: sum(node.cpu() for node in nodes)) if datapath == "netdev" or extra else None
+def _carried_by(path: Path, nodes: Sequence[SwitchNode]) -> Path:
+    """The path with what is known of the processes on the nodes that carry its packets: nothing, where the kernel does."""
+    if nodes[0].datapath == "netdev":
+        path = replace(path, passes=lambda: Passes(*map(sum, zip(*(node.passes() for node in nodes)))))
+    if nodes[0].datapath == "netdev" or any(node.extra for node in nodes):
+        path = replace(path, cpu=lambda: sum(node.cpu() for node in nodes))
+    return path
 
 
 def _sluice(stack: ExitStack, name: str, state: ClusterState, server: str = SERVER) -> Path:
     """The path from CLIENT to ``server`` of such a cluster."""
     nodes, pods = stack.enter_context(sluice_nodes(state))
     used = [nodes[node] for node in dict.fromkeys(state.pods[key].node for key in (CLIENT, server))]
-    return Path(name, pods[CLIENT], pods[server], state.pods[server].ips[0], SERVER_PORT, cpu=_carried_by(used[0].datapath, *used))
+    return _carried_by(Path(name, pods[CLIENT], pods[server], state.pods[server].ips[0], SERVER_PORT), used)
 
 
 def _through_service(direct: Path, name: str) -> Path:
@@ -59,7 +62,7 @@ def _through_service(direct: Path, name: str) -> Path:
 def _plain(stack: ExitStack, name: str, count: int, datapath: str, tunnel: str = "") -> Path:
     nodes, pods = stack.enter_context(plain_nodes(count, 2, datapath, tunnel))
     client, server = plain_address(0, 0), plain_address(count - 1, 1)
-    return Path(name, pods[client], pods[server], server, cpu=_carried_by(datapath, *nodes))
+    return _carried_by(Path(name, pods[client], pods[server], server), nodes)
 
 
 def _kernel(stack: ExitStack, name: str, bridge: bool) -> Path:

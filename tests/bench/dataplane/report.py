@@ -57,21 +57,26 @@ def cpu_ratio(samples: Samples, kind: str, name: str, base: str) -> Ratio | None
 
 def table(samples: Samples, contenders: Sequence[Contender]) -> str:
     """Markdown: for each kind a row for each path. Ratios are medians of the rounds', with the least and the most; a missed bound is said to be missed."""
-    lines = ["| what | path | a second | of the base | CPU µs | of the base | at least | met |", "|---|---|---:|---:|---:|---:|---:|---|"]
+    lines = ["| what | path | a second | of the base | passes | CPU µs | of the base | at least | met |",
+             "|---|---|---:|---:|---:|---:|---:|---:|---|"]
     for name, kind in KINDS.items():
         for contender in contenders:
             path, base = contender.path.name, contender.base
             if (name, path) in samples:
                 own = samples[name, path]
-                cpus = [sample.cpu for sample in own if sample.cpu is not None]
                 rate = rate_ratio(samples, name, path, base) if base else None
                 cpu = cpu_ratio(samples, name, path, base) if base else None
                 bound = f"{AT_LEAST:g}" if contender.bound and kind.established else ""
                 met = "" if not bound or rate is None else "yes" if rate.median >= AT_LEAST else "**MISSED**"
                 lines.append(" | ".join([
                     f"| {name}", path, f"{_figure(median(sample.rate for sample in own))} {kind.unit}{'' if kind.unit == 'MB' else 's'}",
-                    str(rate or ""), _figure(median(cpus)) if cpus else "", str(cpu or ""), bound, f"{met} |"]))
+                    str(rate or ""), _median(sample.passes for sample in own), _median(sample.cpu for sample in own), str(cpu or ""), bound, f"{met} |"]))
     return "\n".join(lines)
+
+
+def _median(values: Iterable[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return _figure(median(known)) if known else ""
 
 
 def _figure(value: float) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sluice.node.netns import inside
 
@@ -23,6 +24,13 @@ CHUNK_BYTES = 1 << 17
 WARM_SHARE = 0.2
 """Of the time of a measurement; what passes in it does not count: TCP's window grows, and the switch learns the flow."""
 PATIENCE_SECONDS = 10.0
+
+
+class Passes(NamedTuple):
+    """Packets that came to userspace switches, and how often those looked for what to do with them: once, and again after each step of conntrack."""
+
+    packets: int
+    lookups: int
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,8 @@ class Path:
     """Where the client connects to, if that is not the server's own address and port: a Service."""
     cpu: Callable[[], float] | None = None
     """Seconds of CPU, so far, of the processes that carry the packets; None where the kernel does."""
+    passes: Callable[[], Passes] | None = None
+    """So far, of all switches on the way; None where they are the kernel's."""
 
     @property
     def target(self) -> tuple[str, int]:
@@ -48,21 +58,24 @@ class Path:
 
 @dataclass(frozen=True)
 class Sample:
-    """``rate``: units (MB, requests or connections) a second. ``cpu``: µs of CPU a unit of the processes that carry the packets; None: the kernel does."""
+    """``rate``: units (MB, requests or connections) a second. Where processes carry the packets and not the kernel, ``cpu`` is their µs a unit, and
+    ``passes`` the switches' lookups a packet."""
 
     rate: float
-    cpu: float | None
+    cpu: float | None = None
+    passes: float | None = None
 
 
 class _Meter:
     """Counts what arrives between the end of the warming up and the end."""
 
     def __init__(self, path: Path, seconds: float) -> None:
-        self._cpu = path.cpu
+        self._path = path
         self._begin = time.monotonic() + seconds * WARM_SHARE
         self._end = time.monotonic() + seconds
         self._began = 0.0
         self._cpu_before = 0.0
+        self._passes_before = Passes(0, 0)
         self._units = 0.0
 
     def take(self, units: float) -> bool:
@@ -71,13 +84,20 @@ class _Meter:
         if self._began:
             self._units += units
         elif now >= self._begin:
-            self._began, self._cpu_before = now, self._cpu() if self._cpu else 0.0
+            self._passes_before = self._path.passes() if self._path.passes else self._passes_before
+            self._cpu_before = self._path.cpu() if self._path.cpu else 0.0
+            self._began = time.monotonic()
         return now < self._end or not self._units
 
     def sample(self) -> Sample:
         """What was counted."""
         elapsed = time.monotonic() - self._began
-        return Sample(self._units / elapsed, (self._cpu() - self._cpu_before) * 1e6 / self._units if self._cpu else None)
+        cpu = (self._path.cpu() - self._cpu_before) * 1e6 / self._units if self._path.cpu else None
+        passes = None
+        if self._path.passes:
+            after, before = self._path.passes(), self._passes_before
+            passes = (after.lookups - before.lookups) / (after.packets - before.packets)
+        return Sample(self._units / elapsed, cpu, passes)
 
 
 @contextmanager

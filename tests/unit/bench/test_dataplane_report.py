@@ -41,4 +41,4 @@ def test_a_missed_bound_is_said_to_be_missed() -> None:
 
 
 def test_new_connections_have_no_bound() -> None:
-    assert rows("connections", 0.5)[1][3:] == ["0.50 (0.50–0.50)", "3", "1.50 (1.50–1.50)", "", ""]
+    assert rows("connections", 0.5)[1][3:] == ["0.50 (0.50–0.50)", "", "3", "1.50 (1.50–1.50)", "", ""]
