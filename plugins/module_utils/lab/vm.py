@@ -24,6 +24,10 @@ MEMORY_MIB = 1536
 _OVERLAY = "disk.qcow2"
 _INITRD = "initrd.img"
 
+# Without what is quick in silicon and slow in translation: `rep movsb`, which a kernel that finds erms or fsrm copies with, is done byte by byte,
+# and each stac and clac of smap ends a block. A boot takes a sixth less.
+_TRANSLATED_CPU = "max,-svm,-la57,-erms,-fsrm,-smap,-smep"
+
 # A boot sector: mov al, 0x31; out 0xf4, al; then halt for ever.
 _PROBE = bytes((0xB0, 0x31, 0xE6, 0xF4, 0xF4, 0xEB, 0xFD)).ljust(510, b"\0") + b"\x55\xaa"
 # What QEMU's isa-debug-exit makes of 0x31.
@@ -81,7 +85,7 @@ def qemu(lab: Lab, node: Node, material: Material, accelerator: str) -> list[str
     command = [
         "qemu-system-x86_64", "-name", node_namespace(lab.name, node.name),
         # Without what only takes a boot's time.
-        "-machine", "q35,i8042=off,sata=off,smbus=off,vmport=off", "-cpu", "host" if accelerator == "kvm" else "max,-svm,-la57",
+        "-machine", "q35,i8042=off,sata=off,smbus=off,vmport=off", "-cpu", "host" if accelerator == "kvm" else _TRANSLATED_CPU,
         "-accel", accelerator, "-m", str(MEMORY_MIB),
         "-nodefaults", "-no-user-config", "-display", "none", "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
         "-kernel", str(material.image / KERNEL), "-initrd", str(folder / _INITRD),
