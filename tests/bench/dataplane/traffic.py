@@ -161,11 +161,15 @@ def tcp_stream(path: Path, seconds: float) -> Sample:
 
 
 def udp_stream(path: Path, seconds: float) -> Sample:
-    """MB a second that arrive, of datagrams that are sent as fast as the client can."""
+    """MB a second that arrive, of datagrams that are sent as fast as the client can, after one that was answered."""
     datagram, buffer = bytes(DATAGRAM_BYTES), bytearray(2 * DATAGRAM_BYTES)
     with _socket(path.server, socket.SOCK_DGRAM) as server, _socket(path.client, socket.SOCK_DGRAM) as client:
         server.bind((path.address, path.port))
         client.connect(path.target)
+        # Until there is an answer, each packet is of a new connection to conntrack.
+        client.send(b"?")
+        server.sendto(b"!", server.recvfrom(1)[1])
+        client.recv(1)
 
         def send() -> None:
             while True:
