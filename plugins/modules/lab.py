@@ -6,11 +6,11 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 ---
 module: lab
-short_description: Make a lab of Debian machines on one host, or remove it
+short_description: Make a lab of Debian or Ubuntu machines on one host, or remove it
 version_added: 0.1.0
 description:
   - Makes machines (nodes), as systemd system containers with C(systemd-nspawn) or as virtual machines with QEMU, all of a kind from one
-    Debian root file system that is built once with C(mmdebstrap) and cached, with one overlay a node.
+    root file system that is built once with C(mmdebstrap) and cached, with one overlay a node.
   - Virtual machines use KVM where a guest gets through with it, else QEMU's own translation.
   - Each node has its own systemd, sshd and apt, and two network interfaces, C(eth0) on a management network and C(eth1) on
     an underlay with the default route. Behind the underlay an I(outside) answers on TCP and UDP port 7777 with the
@@ -93,17 +93,15 @@ options:
     elements: str
     default: [203.0.113.10, "2001:db8:113::10"]
   release:
-    description: The Debian release of the nodes.
+    description: The release of the nodes, of Debian or of Ubuntu (V(jammy), V(noble)), by its code name.
     type: str
     default: bookworm
   mirror:
-    description: The Debian mirror.
+    description: The mirror of the release's packages; by default C(http://deb.debian.org/debian) or C(http://archive.ubuntu.com/ubuntu).
     type: str
-    default: http://deb.debian.org/debian
   security_mirror:
-    description: The mirror of Debian's security updates.
+    description: The mirror of its security updates; by default C(http://deb.debian.org/debian-security) or C(http://archive.ubuntu.com/ubuntu).
     type: str
-    default: http://deb.debian.org/debian-security
   packages:
     description: The packages that nodes shall be able to install. What they depend on comes with them.
     type: list
@@ -179,7 +177,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sluice.fabric.plugins.module_utils.errors import InputError, SluiceError
 from ansible_collections.sluice.fabric.plugins.module_utils.lab import echo, reconcile, spec
-from ansible_collections.sluice.fabric.plugins.module_utils.lab.image import Progress, Source, Stock
+from ansible_collections.sluice.fabric.plugins.module_utils.lab.image import Progress, Stock
+from ansible_collections.sluice.fabric.plugins.module_utils.lab.source import Source, distribution_of
 
 _SEGMENT = {"ipv4": {"type": "str"}, "ipv6": {"type": "str"}}
 
@@ -196,8 +195,8 @@ ARGUMENTS: dict[str, Any] = {
     "underlay": {"type": "dict", "default": {}, "options": {**_SEGMENT, "mtu": {"type": "int", "default": 1500}}},
     "outside": {"type": "list", "elements": "str", "default": ["203.0.113.10", "2001:db8:113::10"]},
     "release": {"type": "str", "default": "bookworm"},
-    "mirror": {"type": "str", "default": "http://deb.debian.org/debian"},
-    "security_mirror": {"type": "str", "default": "http://deb.debian.org/debian-security"},
+    "mirror": {"type": "str"},
+    "security_mirror": {"type": "str"},
     "packages": {"type": "list", "elements": "str", "default": []},
     "directory": {"type": "path", "default": "/var/lib/sluice-lab"},
     "cache": {"type": "path"},
@@ -223,7 +222,8 @@ def _make(module: AnsibleModule) -> tuple[reconcile.Result, dict[str, Any]]:
     options = module.params
     lab = spec.load_lab(options["name"], options["directory"], options["management"], options["underlay"],
                         options["outside"], options["nodes"])
-    source = Source(options["release"], options["mirror"], options["security_mirror"])
+    defaults = distribution_of(options["release"])
+    source = Source(options["release"], options["mirror"] or defaults.mirror, options["security_mirror"] or defaults.security_mirror)
     result = reconcile.present(lab, Stock(_cache(options), source, tuple(options["packages"])), inspect.getsource(echo),
                                dry_run=module.check_mode, wait=options["wait"], progress=_progress(options))
     return result, {"ssh_config": str(lab.home / "ssh_config")}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What virtual machines are made from: a disk with Debian and its kernel, built once for each content, and what boots it without a boot loader."""
+"""What virtual machines are made from: a disk with a release and its kernel, built once for each content, and what boots it without a boot loader."""
 from __future__ import annotations
 
 import shutil
@@ -11,13 +11,12 @@ from . import image
 from .command import run
 from .files import build_once, discard, unfinished
 from .image import Progress, Stock, content_hash
+from .source import Source
 
 # An image's parts.
 DISK, KERNEL, INITRD = "disk.ext4", "vmlinuz", "initrd.img"
 # A package repository's part.
 REPOSITORY_DISK = "disk.ext4"
-
-PACKAGES = (*image.PACKAGES, "linux-image-cloud-amd64", "initramfs-tools")
 
 # What a disk can grow to; the file holds what is used of it.
 _SIZE = "16G"
@@ -58,18 +57,22 @@ cp "$1/var/lib/dpkg/status" "$2/var/lib/dpkg/status"
 """
 
 
+def _packages(source: Source) -> tuple[str, ...]:
+    return (*image.PACKAGES, source.distribution.kernel, "initramfs-tools")
+
+
 def image_name(stock: Stock) -> str:
     """The name in the cache of the image."""
-    return "vm-" + content_hash([asdict(stock.source), PACKAGES, FILES, _FINISH, _SIZE])
+    return "vm-" + content_hash([asdict(stock.source), _packages(stock.source), FILES, _FINISH, _SIZE])
 
 
 def build_image(stock: Stock, progress: Progress) -> Path:
     """The folder with the disk, kernel and RAM disk, built if the cache has none."""
     def build(folder: Path) -> None:
-        progress(f"building the disk of a Debian {stock.source.release} with its kernel (one to three minutes, once)")
+        progress(f"building the disk of a {stock.source.release} with its kernel (one to three minutes, once)")
         root = unfinished(stock.cache / "vm-root")
         root.mkdir()
-        image.build_root(root, stock.source, PACKAGES)
+        image.build_root(root, stock.source, _packages(stock.source))
         image.put_files(root, FILES)
         run(["sh", "-c", _FINISH, "finish", str(root), str(folder)])
         write_disk(folder / DISK, root, _SIZE)

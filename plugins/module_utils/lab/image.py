@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What nodes are made from: the Debian root file system that containers share read-only, built once for each content."""
+"""What nodes are made from: the root file system that containers share read-only, built once for each content."""
 from __future__ import annotations
 
 import hashlib
@@ -10,6 +10,7 @@ from typing import Callable, Iterable, Mapping, Sequence
 
 from .command import run
 from .files import build_once, discard, locked, sweep, write
+from .source import Source
 
 Progress = Callable[[str], None]
 
@@ -89,21 +90,6 @@ _FINISH = finish("sluice-lab-writable.service", "sluice-lab-apt.service")
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where the Debian packages come from."""
-
-    release: str
-    mirror: str
-    security_mirror: str
-
-    def lines(self, options: str = "") -> list[str]:
-        """The lines of a sources.list; ``options`` is what stands in brackets."""
-        brackets = f"[{options}] " if options else ""
-        return [f"deb {brackets}{self.mirror} {self.release} main", f"deb {brackets}{self.mirror} {self.release}-updates main",
-                f"deb {brackets}{self.security_mirror} {self.release}-security main"]
-
-
-@dataclass(frozen=True)
 class Stock:
     """What nodes are made from, and where it is kept."""
 
@@ -134,7 +120,7 @@ def image_name(stock: Stock) -> str:
 def build_image(stock: Stock, progress: Progress) -> Path:
     """The folder of the root file system, built with mmdebstrap if the cache has none."""
     def build(root: Path) -> None:
-        progress(f"building a Debian {stock.source.release} root file system with mmdebstrap (about a minute, once)")
+        progress(f"building a {stock.source.release} root file system with mmdebstrap (about a minute, once)")
         build_root(root, stock.source, PACKAGES)
         put_files(root, FILES)
         run(["sh", "-c", _FINISH, "finish", str(root)])
@@ -144,14 +130,14 @@ def build_image(stock: Stock, progress: Progress) -> Path:
 
 
 def build_root(root: Path, source: Source, packages: Sequence[str]) -> None:
-    """Make the empty folder ``root`` a minimal Debian system with ``packages``. Raises SluiceError with mmdebstrap's last words."""
-    # In a PID namespace of its own, so that all of the build ends when this process is killed.
-    run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-         "mmdebstrap", "--quiet", "--mode=root", "--format=directory", "--variant=minbase",
-         "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg", "--include=" + ",".join(packages),
-         "--aptopt=Acquire::Languages \"none\"",
-         "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
-         source.release, str(root), *source.lines()])
+    """Make the empty folder ``root`` a minimal system with ``packages``. Raises SluiceError with mmdebstrap's last words."""
+    with source.keyring() as keyring:
+        # In a PID namespace of its own, so that all of the build ends when this process is killed.
+        run(["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+             "mmdebstrap", "--quiet", "--mode=root", "--format=directory", "--variant=minbase", "--include=" + ",".join(packages),
+             "--aptopt=Acquire::Languages \"none\"",
+             "--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+             source.release, str(root), *source.lines(keyring)])
     root.chmod(0o755)
 
 

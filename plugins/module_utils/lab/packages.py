@@ -8,9 +8,7 @@ from typing import Callable, Optional
 
 from .command import run
 from .files import build_once, discard, unfinished, write
-from .image import Progress, Source, Stock, content_hash
-
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+from .image import Progress, Stock, content_hash
 
 
 def repository_name(stock: Stock, image: str) -> str:
@@ -25,8 +23,10 @@ def build_repository(stock: Stock, image: Path, progress: Progress, pack: Option
     def build(folder: Path) -> None:
         progress(f"downloading {', '.join(packages)} and what they need (once)")
         work = unfinished(stock.cache / "apt-work")
-        apt = _apt_for(image, work, folder, stock.source)
-        run([*apt, "update"])
+        apt = _apt_for(image, work, folder)
+        with stock.source.keyring() as keyring:
+            write(work / "sources.list", "\n".join(stock.source.lines(keyring)) + "\n")
+            run([*apt, "update"])
         run([*apt, "--download-only", "--no-install-recommends", "--yes", "install", *packages])
         discard(work)
         (folder / "lock").unlink(missing_ok=True)
@@ -42,12 +42,11 @@ def build_repository(stock: Stock, image: Path, progress: Progress, pack: Option
     return build_once(stock.cache, name, build)
 
 
-def _apt_for(image: Path, work: Path, archives: Path, source: Source) -> list[str]:
+def _apt_for(image: Path, work: Path, archives: Path) -> list[str]:
     # apt of the host, looking at the package database of the image: what is installed there need not be downloaded.
     for folder in ("lists/partial", "cache"):
         (work / folder).mkdir(parents=True)
     (archives / "partial").mkdir()
-    write(work / "sources.list", "\n".join(source.lines(f"signed-by={KEYRING}")) + "\n")
     options = {
         "APT::Architecture": run(["dpkg", "--print-architecture"]).strip(),
         "APT::Sandbox::User": "root",

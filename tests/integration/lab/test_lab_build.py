@@ -15,8 +15,9 @@ _BUILD = """
 import json, sys
 from pathlib import Path
 from sluice.lab import image, packages
+from sluice.lab.source import Source
 image.PACKAGES, image._FINISH, image.FILES = ("apt",), "", {}
-source = image.Source("bookworm", "http://deb.debian.org/debian", "http://deb.debian.org/debian-security")
+source = Source("bookworm", "http://deb.debian.org/debian", "http://deb.debian.org/debian-security")
 stock, said = image.Stock(Path(sys.argv[1]), source, ("ethtool",)), []
 root = image.build_image(stock, said.append)
 debs = packages.build_repository(stock, root, said.append)
