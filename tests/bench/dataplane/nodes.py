@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -70,11 +71,16 @@ class SwitchNode(Node):
         return netns
 
     def make_wireguard(self) -> str:
-        """A key, and where the kernel has no WireGuard a device by wireguard-go, which the engine then sets up; gives the public key."""
+        """A key, and a device by wireguard-go where the kernel has none, which the engine then sets up; gives the public key.
+
+        Raises RuntimeError where there is no wg, or neither of the two makes devices.
+        """
         self.write("/etc/sluice/wireguard.key", self.run("wg", "genkey"))
         try:
             self.run("ip", "link", "add", "dev", WIREGUARD, "type", "wireguard")
         except RuntimeError:
+            if shutil.which("wireguard-go") is None:
+                raise
             self.extra.append(self._start([*self._enter, "wireguard-go", "--foreground", WIREGUARD]).pid)
         return self.run("sh", "-c", "wg pubkey < /etc/sluice/wireguard.key").strip()
 
@@ -191,7 +197,9 @@ def _plain_tunnel(node: SwitchNode, number: int, tunnel: str) -> None:
 def kernel_pods(bridge: bool) -> Iterator[tuple[int, list[int]]]:
     """Two pods (10.2.0.2 and .3) of a host without Open vSwitch: on a Linux bridge with the address 10.2.0.1, or joined by a cable; and the host."""
     with ExitStack() as stack:
-        host, *pods = [stack.enter_context(_closing(new_netns())) for _number in range(3)]
+        host, *pods = [new_netns() for _number in range(3)]
+        for descriptor in (host, *pods):
+            stack.callback(os.close, descriptor)
         ends = [("eth0", f"netns /proc/{os.getpid()}/fd/{pods[0]}"), ("eth0", f"netns /proc/{os.getpid()}/fd/{pods[1]}")]
         if bridge:
             ip_batch(host, ["link set lo up", "link add br0 type bridge", "addr add 10.2.0.1/24 dev br0", "link set br0 up"])
@@ -203,14 +211,6 @@ def kernel_pods(bridge: bool) -> Iterator[tuple[int, list[int]]]:
             ip_batch(pod, ["link set lo up", "link set eth0 up", f"addr add 10.2.0.{number + 2}/24 dev eth0",
                            *(["route add default via 10.2.0.1"] if bridge else [])])
         yield host, pods
-
-
-@contextmanager
-def _closing(descriptor: int) -> Iterator[int]:
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def in_netns(netns: int, *command: str, stdin: str = "") -> str:

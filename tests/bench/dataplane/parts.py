@@ -2,7 +2,6 @@
 """What is compared with what: each part makes paths side by side, of which all but the bases have a base."""
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -103,9 +102,6 @@ def service(datapath: str) -> Iterator[Part]:
             part.add(direct)
             part.add(_through_service(direct, f"Sluice, {where}, Service"), direct.name, bound=True)
         for tool, rules, command in (("iptables", iptables_rules, ("iptables-restore",)), ("nft", nftables_rules, ("nft", "-f", "-"))):
-            if shutil.which(command[0]) is None:
-                part.missing.append(f"kube-proxy's {tool}: {command[0]} is not installed")
-                continue
             host, (client, server_end) = stack.enter_context(kernel_pods(True))
             try:
                 # The answer, too, has to be translated, though it crosses the bridge only: nodes of Kubernetes have this set.
@@ -141,10 +137,10 @@ def tunnels(datapath: str) -> Iterator[Part]:
         part.add(_sluice(stack, routed, clusters.pods_only(2, datapath, "no_encap"), REMOTE_SERVER), base=plain)
         for tunnel in ("geneve", "vxlan", "gre"):
             part.add(_sluice(stack, f"Sluice, {tunnel}", clusters.pods_only(2, datapath, tunnel_type=tunnel), REMOTE_SERVER), base=routed)
-        if shutil.which("wg") is None or shutil.which("wireguard-go") is None:
-            part.missing.append("WireGuard: the packages wireguard-tools and wireguard-go are not installed")
-        else:
+        try:
             part.add(_sluice(stack, "Sluice, WireGuard", clusters.pods_only(2, datapath, encryption="wireguard"), REMOTE_SERVER), base=routed)
+        except RuntimeError as error:
+            part.missing.append(f"WireGuard: {error}")
         part.missing.append("IPsec: it needs a kernel with ESP for each node, so virtual machines")
         yield part
 

@@ -96,7 +96,8 @@ class _Meter:
         passes = None
         if self._path.passes:
             after, before = self._path.passes(), self._passes_before
-            passes = (after.lookups - before.lookups) / (after.packets - before.packets)
+            # On a busy machine, what arrived in so short a time may all have passed before.
+            passes = (after.lookups - before.lookups) / (after.packets - before.packets) if after.packets > before.packets else None
         return Sample(self._units / elapsed, cpu, passes)
 
 
