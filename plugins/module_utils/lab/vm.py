@@ -90,8 +90,9 @@ def qemu(lab: Lab, node: Node, material: Material, accelerator: str) -> list[str
         "-nodefaults", "-no-user-config", "-display", "none", "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
         "-kernel", str(material.image / KERNEL), "-initrd", str(folder / _INITRD),
         # Fixed names for the interfaces. Who runs code in a node of a lab has root there, so what guards the kernel against it only takes time.
-        # A machine that has to share its core with others is not to be given up by its own systemd.
-        "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off panic=1 systemd.default_timeout_start_sec=600",
+        # A machine that has to share its core with others is not to be given up by its own systemd, nor to take its clock for broken (tsc=reliable): the
+        # clock that it would take instead is a device, whose emulation slows everything down.
+        "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off panic=1 tsc=reliable systemd.default_timeout_start_sec=600",
         "-drive", f"if=none,id=root,file={folder / _OVERLAY},format=qcow2", "-device", "virtio-blk-pci,drive=root",
         "-drive", f"if=none,id=apt,file={material.repository / REPOSITORY_DISK},format=raw,readonly=on", "-device", "virtio-blk-pci,drive=apt",
         "-device", "virtio-rng-pci",
