@@ -40,5 +40,10 @@ def test_a_missed_bound_is_said_to_be_missed() -> None:
     assert [row[-2:] for row in rows("TCP stream", 0.95)] == [["", ""], ["0.95", "yes"]]
 
 
+def test_a_bound_on_both_sides_of_which_rounds_lie_is_said_to_be_in_doubt() -> None:
+    found = samples("requests", [Sample(0.9), Sample(1.1), Sample(1.2)], [Sample(1.0)] * 3)
+    assert table(found, [Contender(BASE), Contender(OWN, "base", bound=True)]).endswith("| 0.95 | yes, within the spread |")
+
+
 def test_new_connections_have_no_bound() -> None:
     assert rows("connections", 0.5)[1][3:] == ["0.50 (0.50–0.50)", "", "3", "1.50 (1.50–1.50)", "", ""]
