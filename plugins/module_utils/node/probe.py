@@ -26,11 +26,11 @@ NODE = "node"
 
 CONCURRENT = 256
 """Each may have a socket of its own, and 1024 files are what a process may have open by default. What is denied waits here until its time is up."""
-STARTING = 32
+STARTING = 16
 """So many wait for their first answer at a time. A switch takes first packets one after another: behind hundreds of them, on a slow node,
-ARP requests and neighbor solicitations come too late, and the sender's own stack says that nobody is there (three, a second apart)."""
-_STARTED_SECONDS = 0.25
-"""After which a probe without an answer lets another one start."""
+ARP requests and neighbor solicitations come too late, and the sender's own stack says that nobody is there (after three, a second apart)."""
+_STARTED_SHARE = 1 / 16
+"""Of a try's time, after which a probe without an answer lets another one start: who waits longer for answers has slower nodes."""
 _RECEIVE_MAX = 2048
 
 OPEN, REFUSED, TIMED_OUT, TOO_BIG, UNREACHABLE, NO_SOURCE = "open", "refused", "timed_out", "too_big", "unreachable", "no_source"
@@ -131,7 +131,7 @@ class _Prober:
         async with self._starting:
             started = time.monotonic()
             attempt = asyncio.ensure_future(asyncio.wait_for(self._attempts[probe.protocol](probe), self._seconds))
-            await asyncio.wait({attempt}, timeout=_STARTED_SECONDS)
+            await asyncio.wait({attempt}, timeout=self._seconds * _STARTED_SHARE)
         try:
             return Answer(OPEN, await attempt, round((time.monotonic() - started) * 1000, 2))
         except (asyncio.TimeoutError, TimeoutError):
