@@ -58,7 +58,7 @@ cp "$1/var/lib/dpkg/status" "$2/var/lib/dpkg/status"
 
 
 def _packages(source: Source) -> tuple[str, ...]:
-    return (*image.PACKAGES, source.distribution.kernel, "initramfs-tools")
+    return (*image.packages_of(source), source.distribution.kernel, "initramfs-tools")
 
 
 def image_name(stock: Stock) -> str:

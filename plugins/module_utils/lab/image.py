@@ -112,16 +112,21 @@ def content_hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def packages_of(source: Source) -> tuple[str, ...]:
+    """What machines of all kinds have."""
+    return (*PACKAGES, *source.distribution.packages)
+
+
 def image_name(stock: Stock) -> str:
     """The name in the cache of the root file system."""
-    return "rootfs-" + content_hash([asdict(stock.source), PACKAGES, FILES, _FINISH])
+    return "rootfs-" + content_hash([asdict(stock.source), packages_of(stock.source), FILES, _FINISH])
 
 
 def build_image(stock: Stock, progress: Progress) -> Path:
     """The folder of the root file system, built with mmdebstrap if the cache has none."""
     def build(root: Path) -> None:
         progress(f"building a {stock.source.release} root file system with mmdebstrap (about a minute, once)")
-        build_root(root, stock.source, PACKAGES)
+        build_root(root, stock.source, packages_of(stock.source))
         put_files(root, FILES)
         run(["sh", "-c", _FINISH, "finish", str(root)])
         progress(f"root file system {image_name(stock)} is in the cache")

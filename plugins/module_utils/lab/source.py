@@ -15,6 +15,8 @@ class Distribution(NamedTuple):
     mirror: str
     security_mirror: str
     components: str
+    packages: tuple[str, ...]
+    """What a system has to have, and its minimal one has not."""
     kernel: str
     """The package of the kernel for virtual machines: one with few drivers."""
     key: str
@@ -54,9 +56,10 @@ uOgcXny1UlwtCUzlrSaP
 -----END PGP PUBLIC KEY BLOCK-----
 """
 
-DEBIAN = Distribution("http://deb.debian.org/debian", "http://deb.debian.org/debian-security", "main", "linux-image-cloud-amd64",
+DEBIAN = Distribution("http://deb.debian.org/debian", "http://deb.debian.org/debian-security", "main", (), "linux-image-cloud-amd64",
                       "/usr/share/keyrings/debian-archive-keyring.gpg")
-UBUNTU = Distribution("http://archive.ubuntu.com/ubuntu", "http://archive.ubuntu.com/ubuntu", "main universe", "linux-image-virtual", _UBUNTU_KEY)
+UBUNTU = Distribution("http://archive.ubuntu.com/ubuntu", "http://archive.ubuntu.com/ubuntu", "main universe", ("apt",),
+                      "linux-image-virtual", _UBUNTU_KEY)
 _UBUNTU_RELEASES = ("jammy", "noble")
 
 
