@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """The keys of one node. They are made on it, and what is private stays there; what is public is given to whoever asks."""
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
-from typing import Mapping, NamedTuple, Sequence
+from typing import Mapping, NamedTuple
 
-from ..errors import SluiceError
 from ..node.host.files import write
 from ..node.host.model import File
-from ..node.iproute import ENVIRONMENT
+from ..node.process import answer, output, run
 from .paths import IPSEC, PRIVATE_KEY, WIREGUARD_KEY
 
 OWN_CERTIFICATE = f"{IPSEC}/certs/sluice.pem"
@@ -24,6 +21,8 @@ RSA_BITS = 3072
 """As strong as the 128 bits of the rest (NIST SP 800-57 part 1, table 2). RSA, because that is what ovs-monitor-ipsec calls every key."""
 SELF_SIGNED_DAYS = 3650
 RENEW_SECONDS = 30 * 86400
+_NO_OPENSSL = "install the package openssl"
+_NO_WG = "install the package wireguard-tools"
 
 
 class Keys(NamedTuple):
@@ -87,9 +86,9 @@ def _wireguard(root: Path, check: bool) -> tuple[bool, str]:
     if not key:
         if check:
             return True, UNKNOWN_WIREGUARD_KEY
-        write(root, WIREGUARD_KEY, File(_run(["wg", "genkey"], package="wireguard-tools"), 0o600))
+        write(root, WIREGUARD_KEY, File(output(["wg", "genkey"], remedy=_NO_WG), 0o600))
         return True, _wireguard(root, check)[1]
-    return False, _run(["wg", "pubkey"], key, package="wireguard-tools").strip()
+    return False, output(["wg", "pubkey"], key, remedy=_NO_WG).strip()
 
 
 def _self_signed(root: Path, name: str, check: bool) -> tuple[bool, str]:
@@ -106,7 +105,7 @@ def _self_signed(root: Path, name: str, check: bool) -> tuple[bool, str]:
 def _is_good(certificate: Path, key: Path, name: str) -> bool:
     """Whether it is of that key and name, and lasts."""
     text = ["x509", "-in", str(certificate), "-noout"]
-    lasting = subprocess.run(["openssl", *text, "-checkend", str(RENEW_SECONDS)], capture_output=True, env=ENVIRONMENT, check=False)
+    lasting = run(["openssl", *text, "-checkend", str(RENEW_SECONDS)], remedy=_NO_OPENSSL)
     return (lasting.returncode == 0 and _openssl(*text, "-subject", "-nameopt", "RFC2253").strip() == f"subject=CN={name},O=sluice"
             and _openssl("x509", "-in", str(certificate), "-noout", "-pubkey") == _openssl("pkey", "-in", str(key), "-pubout"))
 
@@ -131,17 +130,7 @@ def _subject(name: str) -> list[str]:
 
 
 def _openssl(*arguments: str) -> str:
-    return _run(["openssl", *arguments], package="openssl")
-
-
-def _run(command: Sequence[str], text: str = "", *, package: str) -> str:
-    try:
-        result = subprocess.run(command, input=text, capture_output=True, text=True, env=ENVIRONMENT, check=False)
-    except FileNotFoundError as error:
-        raise SluiceError(f"the command `{command[0]}` is not on this node; install the package {package}") from error
-    if result.returncode:
-        raise SluiceError(f"`{' '.join(command[:2])}` failed: {result.stderr.strip()}")
-    return result.stdout
+    return output(["openssl", *arguments], remedy=_NO_OPENSSL)
 
 
 def _text(root: Path, path: str) -> str:
@@ -156,4 +145,4 @@ def _tell_strongswan(root: Path) -> None:
     program = root / "usr/sbin/ipsec"
     if program.exists():
         for what in ("rereadcacerts", "rereadcrls", "purgecerts", "purgecrls"):
-            subprocess.run([str(program), what], capture_output=True, env=ENVIRONMENT, check=False)
+            answer(str(program), what)

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """Whether a node can exchange encrypted packets with its peers now, and if not, why: for verify."""
 from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 from pathlib import Path
 from typing import Any, Iterable, Iterator, Mapping, NamedTuple, Optional, Sequence
 
-from ..node.iproute import ENVIRONMENT
+from ..node.process import answer
 from ..plan.addresses import WIREGUARD
 from .peer_ports import peer_interfaces
 
@@ -55,22 +53,14 @@ def _json(path: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _lines(*command: str, text: str = "") -> list[str]:
-    """What the command prints; nothing if it fails or is not there, which is an answer here."""
-    try:
-        return subprocess.run(command, input=text, capture_output=True, text=True, env=ENVIRONMENT, check=False).stdout.splitlines()
-    except FileNotFoundError:
-        return []
-
-
 def _ipsec(switch: Mapping[str, Any]) -> Iterator[PeerStatus]:
     peers = {interface["options"]["remote_ip"]: peer for peer, interface in peer_interfaces(switch)}
     if not peers:
         return
-    associated, policed = associations(_lines("ip", "xfrm", "state")), policies(_lines("ip", "xfrm", "policy"))
+    associated, policed = associations(answer("ip", "xfrm", "state").splitlines()), policies(answer("ip", "xfrm", "policy").splitlines())
     missing = [address for address in peers if not associated.get(address, set()) >= {"in", "out"}]
-    reasons = log_reasons(_lines("journalctl", "--quiet", "--output=cat", "--boot", f"--lines={_LOG_LINES}", "SYSLOG_IDENTIFIER=charon",
-                                 "+", "SYSLOG_IDENTIFIER=ipsec")) if missing else {}
+    reasons = log_reasons(answer("journalctl", "--quiet", "--output=cat", "--boot", f"--lines={_LOG_LINES}", "SYSLOG_IDENTIFIER=charon",
+                                 "+", "SYSLOG_IDENTIFIER=ipsec").splitlines()) if missing else {}
     for address, peer in sorted(peers.items(), key=lambda item: item[1]):
         reason = ""
         if address not in policed:
@@ -130,10 +120,10 @@ def _wireguard(host: Mapping[str, Any]) -> Iterator[PeerStatus]:
     devices = [link["wireguard"] for link in host.get("links", ()) if link.get("name") == WIREGUARD and "wireguard" in link]
     if not devices:
         return
-    lines = _lines("wg", "show", WIREGUARD, "latest-handshakes")
+    lines = answer("wg", "show", WIREGUARD, "latest-handshakes").splitlines()
     handshakes = {key: int(when) for key, when in (line.split("\t") for line in lines)}
     private = Path(devices[0]["private_key_file"])
-    is_other = private.exists() and _lines("wg", "show", WIREGUARD, "public-key") != _lines("wg", "pubkey", text=private.read_text(encoding="ascii"))
+    is_other = private.exists() and answer("wg", "show", WIREGUARD, "public-key") != answer("wg", "pubkey", text=private.read_text(encoding="ascii"))
     for peer in devices[0]["peers"]:
         reason = f"{WIREGUARD} has not the key in {private}: apply the node's program again" if is_other else ""
         yield PeerStatus(peer["endpoint"].rpartition(":")[0].strip("[]"), "wireguard",

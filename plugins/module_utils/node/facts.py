@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """What the controller has to know of a node before it compiles: a few file reads and process starts, not a full fact gathering."""
 from __future__ import annotations
 
@@ -7,14 +6,14 @@ import hashlib
 import os
 import platform
 import shlex
-import subprocess
 from pathlib import Path
 from typing import Any, Iterable, Mapping, Optional, Sequence
 
 from ..errors import SluiceError
 from .host import record, units
 from .host.model import PROTOCOL, PROTOCOL_KERNEL, Host
-from .iproute import ENVIRONMENT, show
+from .iproute import show
+from .process import answer
 from .smartnic.read import facts as nics
 
 _PROTOCOL_NAMES = {3: "boot", 4: "static", 9: "ra", 16: "dhcp"}
@@ -29,23 +28,15 @@ def operating_system(text: str) -> dict[str, Any]:
     return {"id": value("ID") or "linux", "id_like": value("ID_LIKE").split(), "version_id": value("VERSION_ID")}
 
 
-def _lines(*command: str) -> list[str]:
-    """What the command prints; nothing if it fails or is not there, which is an answer here."""
-    try:
-        return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False).stdout.splitlines()
-    except FileNotFoundError:
-        return []
-
-
 def packages(names: Sequence[str]) -> dict[str, str]:
     """Versions of those that are installed."""
     if not names:
         return {}
-    lines = _lines("dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n", "--", *names)
+    lines = answer("dpkg-query", "--show", "--showformat", "${db:Status-Status} ${Package} ${Version}\n", "--", *names).splitlines()
     found = [line.split() for line in lines if line.startswith("installed ")]
     if not found:
         # rpm prints a sentence for a package that is not installed, and no package's name has a blank.
-        lines = _lines("rpm", "-q", "--qf", "%{NAME}|%{VERSION}-%{RELEASE}\n", *names)
+        lines = answer("rpm", "-q", "--qf", "%{NAME}|%{VERSION}-%{RELEASE}\n", *names).splitlines()
         found = [["installed", *line.split("|")] for line in lines if " " not in line]
     return {name: version for _status, name, version in found}
 

@@ -1,24 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """``ip -json`` and ``ip -batch``: one process start reads all, one changes all."""
 from __future__ import annotations
 
 import json
-import os
-import subprocess
+from subprocess import CompletedProcess
 from typing import Any, Sequence
 
 from ..errors import SluiceError
+from . import process
 
-ENVIRONMENT = {**os.environ, "LC_ALL": "C", "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"}
 
-
-def _run(arguments: Sequence[str], lines: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    text = "".join(f"{line}\n" for line in lines)
-    try:
-        return subprocess.run(["ip", *arguments, "-batch", "-"], input=text, capture_output=True, text=True, env=ENVIRONMENT, check=False)
-    except FileNotFoundError as error:
-        raise SluiceError("the command `ip` is not on this node; install the package iproute2") from error
+def _run(arguments: Sequence[str], lines: Sequence[str]) -> CompletedProcess[str]:
+    return process.run(["ip", *arguments, "-batch", "-"], "".join(f"{line}\n" for line in lines), remedy="install the package iproute2")
 
 
 def show(*queries: str) -> list[list[dict[str, Any]]]:

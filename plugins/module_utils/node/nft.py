@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """Tables (``<family> <name>``), each replaced whole in one nftables transaction.
 
 Whether a table is still what was asked for cannot be told from its text: nft prints rules in its own normal form, which changes from
@@ -11,18 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-import subprocess
-from typing import Optional, Sequence
+from subprocess import CompletedProcess
+from typing import Optional
 
 from ..errors import SluiceError
-from .iproute import ENVIRONMENT
+from . import process
 
 MARKER_PREFIX = "sluice_made_"
 _MARKER = re.compile(r"^\s*chain " + MARKER_PREFIX + r"([0-9a-f]{16})_([0-9a-f]{16}) \{\s*\}\n?", re.MULTILINE)
 
 
-def _nft(arguments: Sequence[str], text: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["nft", *arguments], input=text, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+def _nft(*arguments: str, text: str = "") -> CompletedProcess[str]:
+    return process.run(["nft", *arguments], text, remedy="install the package nftables")
 
 
 def normal(text: str) -> str:
@@ -62,8 +61,8 @@ def is_current(body: Optional[str], wanted: str) -> bool:
 def body(table: str) -> Optional[str]:
     """What ``table`` holds, stateless; None if there is no such table, or no nft."""
     try:
-        result = _nft(["-s", "list", "table", *table.split()])
-    except FileNotFoundError:
+        result = _nft("-s", "list", "table", *table.split())
+    except SluiceError:
         return None
     if result.returncode:
         if "No such file or directory" in result.stderr:
@@ -79,10 +78,7 @@ def _transaction(table: str, text: Optional[str]) -> str:
 
 
 def _load(table: str, text: str, *, check: bool = False) -> None:
-    try:
-        result = _nft(["-c", "-f", "-"] if check else ["-f", "-"], text)
-    except FileNotFoundError as error:
-        raise SluiceError("the command `nft` is not on this node; install the package nftables") from error
+    result = _nft(*(["-c"] if check else []), "-f", "-", text=text)
     if result.returncode:
         raise SluiceError(f"nft refused table {table}, nothing of it was changed: {result.stderr.strip()}")
 

@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """The planned pods of a node: read from its systemd and containerd, and made so."""
 from __future__ import annotations
 
-import subprocess
 import time
 from pathlib import Path
 from typing import Mapping, Sequence
 
 from ..errors import SluiceError
 from .containers import remove_root, running_tasks
-from .iproute import ENVIRONMENT
 from .pod_command import DEFINITIONS
+from .process import answer, run
 from .workloads import TEMPLATE, UNIT_TEXT, Steps, Workload, Workloads
 
 _TEMPLATE_FILE = Path("/etc/systemd/system") / TEMPLATE
@@ -81,12 +79,7 @@ def wait_until_running(tasks: Sequence[str], seconds: float) -> Mapping[str, int
 
 
 def _journal(task: str) -> str:
-    try:
-        done = subprocess.run(["journalctl", "--unit", unit(task), "--lines=5", "--output=cat", "--no-pager"],
-                              capture_output=True, text=True, env=ENVIRONMENT, check=False)
-    except FileNotFoundError:
-        return "journalctl is missing"
-    return done.stdout.strip() or "nothing"
+    return answer("journalctl", "--unit", unit(task), "--lines=5", "--output=cat", "--no-pager").strip() or "nothing"
 
 
 def _write(file: Path, text: str) -> None:
@@ -105,10 +98,7 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def _systemctl(*arguments: str) -> str:
-    try:
-        done = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, env=ENVIRONMENT, check=False)
-    except FileNotFoundError:
-        raise SluiceError("the command `systemctl` is not on this node; Sluice needs systemd") from None
+    done = run(["systemctl", *arguments], remedy="Sluice needs systemd")
     if done.returncode:
         raise SluiceError(f"`systemctl {arguments[0]}` of the pods' units failed: {done.stderr.strip()}")
     return done.stdout

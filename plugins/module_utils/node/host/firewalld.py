@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Iterable, Mapping, Optional
 
 from ...errors import SluiceError
-from ..iproute import ENVIRONMENT
+from ..process import ENVIRONMENT
 from .model import FIREWALLD_POLICIES, FIREWALLD_ZONE, File, Openings, Port, version
 
 ZONE = "sluice"

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """nftables chains of others that would drop what has to pass. They are not Sluice's to edit, so people are told what is missing."""
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import Collection, NamedTuple
 
-from ..iproute import ENVIRONMENT
+from ..process import answer
 from .model import Openings, Port, version
 
 _TABLE = re.compile(r"^table (ip|ip6|inet) (\S+) \{$(.*?)^\}$", re.MULTILINE | re.DOTALL)
@@ -61,18 +59,11 @@ def missing(rules: Collection[Needed], table: str) -> list[str]:
     return [rule.rule for rule in rules if not any(re.search(rule.pattern, line) for line in lines)]
 
 
-def _list(*what: str) -> str:
-    try:
-        return subprocess.run(["nft", "-s", "list", *what], capture_output=True, text=True, env=ENVIRONMENT, check=False).stdout
-    except FileNotFoundError:
-        return ""
-
-
 def warnings(openings: Openings, managers: Collection[str]) -> list[str]:
     """One for each chain that lacks rules; takes one start of nft where no chain of others drops by policy."""
     found = []
-    for chain in dropping_chains(_list("chains"), managers):
-        lacking = missing(needed(openings, chain), _list("table", chain.family, chain.table))
+    for chain in dropping_chains(answer("nft", "-s", "list", "chains"), managers):
+        lacking = missing(needed(openings, chain), answer("nft", "-s", "list", "table", chain.family, chain.table))
         if lacking:
             commands = " ; ".join(f"nft insert rule {chain.family} {chain.table} {chain.name} {rule}" for rule in lacking)
             found.append(f"chain {chain.name} of nftables table {chain.family} {chain.table} has policy drop and no rule that accepts packets of "

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """ufw: rules are added and deleted by its command, which keeps them for reloads and boots, and read from the files where it keeps them.
 
 A rule is named by the words that make it, ``route allow in on sluice-gw0``. The tuples in ufw's files name rules too, one an IP version.
@@ -7,12 +6,11 @@ A rule is named by the words that make it, ``route allow in on sluice-gw0``. The
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 from typing import Mapping
 
 from ...errors import SluiceError
-from ..iproute import ENVIRONMENT
+from ..process import output
 from .model import Openings, Port, version
 
 _RULES = {4: "etc/ufw/user.rules", 6: "etc/ufw/user6.rules"}
@@ -86,7 +84,4 @@ def command(rule: str, wanted: bool) -> list[str]:
 def change(rules_: Mapping[str, bool]) -> None:
     """:raises SluiceError: ufw refuses a rule"""
     for rule in sorted(rules_):
-        words = command(rule, rules_[rule])
-        result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=ENVIRONMENT, check=False)
-        if result.returncode:
-            raise SluiceError(f"`{' '.join(words)}` failed: {result.stderr.strip() or result.stdout.strip()}")
+        output(command(rule, rules_[rule]), remedy="install the package ufw")

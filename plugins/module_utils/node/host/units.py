@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """systemd units: enabled, started, and known to systemd in their newest form."""
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 from typing import Collection, Iterable, Mapping, Optional
 
 from ...errors import SluiceError
-from ..iproute import ENVIRONMENT
+from ..process import output
 from .model import Unit
 
 DIRECTORIES = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
@@ -17,13 +15,7 @@ _ENABLED = {"enabled", "enabled-runtime", "static", "alias", "indirect", "genera
 
 
 def _systemctl(*arguments: str) -> str:
-    try:
-        result = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, env=ENVIRONMENT, check=False)
-    except FileNotFoundError as error:
-        raise SluiceError("the command `systemctl` is not on this node; Sluice needs systemd") from error
-    if result.returncode:
-        raise SluiceError(f"`systemctl {' '.join(arguments)}` failed: {result.stderr.strip() or result.stdout.strip()}")
-    return result.stdout
+    return output(["systemctl", *arguments], remedy="Sluice needs systemd")
 
 
 def read(names: Iterable[str]) -> dict[str, Optional[Unit]]:

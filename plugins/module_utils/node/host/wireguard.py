@@ -1,33 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """WireGuard devices by wg(8): the kernel's, or where it has none, those of wireguard-go. Private keys are in files of the node alone."""
 from __future__ import annotations
 
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Iterable, Mapping, Optional, Sequence
+from subprocess import CompletedProcess
+from typing import Iterable, Mapping, Optional
 
 from ...errors import SluiceError
-from ..iproute import ENVIRONMENT
+from ..process import output, run
 from .model import WireGuard, WireGuardPeer
 
 _APPEARS_SECONDS = 10
+_REMEDY = "install the package wireguard-tools"
 
 
-def _run(command: Sequence[str], text: str = "") -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(command, input=text, capture_output=True, text=True, env=ENVIRONMENT, check=False)
-    except FileNotFoundError as error:
-        raise SluiceError(f"the command `{command[0]}` is not on this node; install the package wireguard-tools") from error
-
-
-def _checked(command: Sequence[str], text: str = "") -> str:
-    result = _run(command, text)
-    if result.returncode:
-        raise SluiceError(f"`{' '.join(command)}` failed: {result.stderr.strip()}")
-    return result.stdout
+def _run(*command: str) -> CompletedProcess[str]:
+    return run(command, remedy=_REMEDY)
 
 
 def parse_dump(text: str) -> WireGuard:
@@ -46,7 +36,7 @@ def read(names: Iterable[str]) -> dict[str, Optional[WireGuard]]:
     found: dict[str, Optional[WireGuard]] = {}
     for name in names:
         try:
-            result = _run(["wg", "show", name, "dump"])
+            result = _run("wg", "show", name, "dump")
         except SluiceError:
             return dict.fromkeys(names)
         found[name] = None if result.returncode else parse_dump(result.stdout)
@@ -68,7 +58,7 @@ def with_public_keys(devices: Mapping[str, Optional[WireGuard]], root: Path, che
     known: dict[str, Optional[WireGuard]] = {}
     for name, device in devices.items():
         if device is not None and not (check and not (root / device.private_key_file.lstrip("/")).exists()):
-            device = replace(device, public_key=_checked(["wg", "pubkey"], _private_key(root, device.private_key_file)).strip())
+            device = replace(device, public_key=output(["wg", "pubkey"], _private_key(root, device.private_key_file), remedy=_REMEDY).strip())
         known[name] = device
     return known
 
@@ -83,16 +73,16 @@ def configuration(device: WireGuard, private_key: str) -> str:
 
 
 def _make(name: str) -> None:
-    made = _run(["ip", "link", "add", "dev", name, "type", "wireguard"])
+    made = _run("ip", "link", "add", "dev", name, "type", "wireguard")
     if made.returncode == 0:
         return
     # As a unit of its own: what a unit or a login has started may end with it.
-    started = _run(["systemd-run", "--quiet", "--collect", f"--unit={name}", "wireguard-go", "--foreground", name])
+    started = _run("systemd-run", "--quiet", "--collect", f"--unit={name}", "wireguard-go", "--foreground", name)
     if started.returncode:
         raise SluiceError(f"this kernel makes no WireGuard device ({made.stderr.strip()}), and wireguard-go does not run: {started.stderr.strip()}; "
                           "install the package wireguard-go, or a kernel with the module wireguard")
     end = time.monotonic() + _APPEARS_SECONDS
-    while _run(["wg", "show", name, "listen-port"]).returncode:
+    while _run("wg", "show", name, "listen-port").returncode:
         if time.monotonic() > end:
             raise SluiceError(f"wireguard-go has not made {name} within {_APPEARS_SECONDS} s; see `journalctl -u {name}`")
         time.sleep(0.05)
@@ -105,16 +95,16 @@ def change(devices: Mapping[str, Optional[WireGuard]], root: Path) -> None:
     """
     for name, device in devices.items():
         if device is not None:
-            if _run(["wg", "show", name, "listen-port"]).returncode:
+            if _run("wg", "show", name, "listen-port").returncode:
                 _make(name)
-            _checked(["wg", "syncconf", name, "/dev/stdin"], configuration(device, _private_key(root, device.private_key_file)))
+            output(["wg", "syncconf", name, "/dev/stdin"], configuration(device, _private_key(root, device.private_key_file)), remedy=_REMEDY)
 
 
 def remove(devices: Mapping[str, Optional[WireGuard]]) -> None:
     """Takes away the devices that have to go; the caller reads back."""
     for name, device in devices.items():
         if device is None:
-            _run(["ip", "link", "del", "dev", name])
+            _run("ip", "link", "del", "dev", name)
 
 
 def lines(name: str, device: Optional[WireGuard]) -> list[str]:

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-# pylint: disable=ansible-bad-function  # the engine knows no Ansible module
 """The edges: sysfs below a root, and the commands `devlink`, `ethtool` and `ip`."""
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 from typing import Optional, Protocol
 
 from ...errors import SluiceError
-from ..iproute import ENVIRONMENT
+from .. import process
+
+_REMEDY = "install iproute2 and ethtool"
 
 
 class Machine(Protocol):
@@ -46,16 +46,13 @@ class Host:
 
     def query(self, *command: str) -> Optional[str]:
         try:
-            done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
-        except FileNotFoundError:
+            done = process.run(command, remedy=_REMEDY)
+        except SluiceError:
             return None
         return done.stdout if done.returncode == 0 else None
 
     def run(self, *command: str) -> None:
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
-        except FileNotFoundError as error:
-            raise SluiceError(f"the command `{command[0]}` is not on this node; install iproute2 and ethtool") from error
+        done = process.run(command, remedy=_REMEDY)
         if done.returncode:
             lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
             raise SluiceError(f"`{' '.join(command)}` failed: {lines[-1] if lines else f'exit status {done.returncode}'}; `dmesg` may say more")
