@@ -17,7 +17,8 @@ RECEIVE = """
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
 server = socket.socket(family, socket.SOCK_DGRAM)
-server.bind((sys.argv[1], int(sys.argv[2]))); server.settimeout(1); print("ready", flush=True)
+server.bind((sys.argv[1], int(sys.argv[2]))); server.settimeout(0.2); print("ready", flush=True)
+sys.stdin.readline()
 try: print(server.recvfrom(100)[1][0])
 except TimeoutError: print("nothing")
 """
@@ -49,11 +50,13 @@ class Pair:
 
     def arrives(self, source: str, destination: str, port: int = 6081) -> bool:
         sender, receiver = (self.node, self.others) if source == OWN else (self.others, self.node)
-        server = subprocess.Popen(["ip", "netns", "exec", receiver, sys.executable, "-c", RECEIVE, destination, str(port)], stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen(["ip", "netns", "exec", receiver, sys.executable, "-c", RECEIVE, destination, str(port)],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert server.stdout is not None and server.stdout.readline() == "ready\n"
         # What the rules refuse is an error at the sender.
         subprocess.run(["ip", "netns", "exec", sender, sys.executable, "-c", SEND, source, destination, str(port)], capture_output=True, check=False)
-        return server.communicate()[0].strip() == source
+        # The link is a veth pair, so what was sent has arrived by now or never will.
+        return server.communicate("sent\n")[0].strip() == source
 
     def close(self) -> None:
         for name in (self.node, self.others):
