@@ -13,5 +13,5 @@ echo "# sysctls"; sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding net.ip
 echo "# files"; find /etc/cni /opt/cni /etc/sluice /usr/lib/sluice /var/lib/sluice /var/log/sluice /etc/sysctl.d /etc/modules-load.d /etc/network \
   /etc/systemd/system -not -type d 2>/dev/null | sort
 echo "# units"; systemctl list-units --all --plain --no-legend 'sluice*' 'openvswitch*' 'ovs*' 'containerd*' 'wg-quick*' 'strongswan*' | awk '{print $1, $3}' | sort
-echo "# packages"; dpkg-query -W -f '${db:Status-Status} ${Package}\n' openvswitch-switch containerd runc nftables conntrack 2>/dev/null | grep '^installed'
+echo "# packages"; dpkg-query -W -f '${db:Status-Status} ${Package}\n' openvswitch-switch openvswitch-ipsec strongswan containerd runc nftables conntrack 2>/dev/null | grep '^installed'
 exit 0
