@@ -88,7 +88,7 @@ class Recorded:
         elif command[0] == "ip" and command[-1] == "up":
             self._net(command[4]).joinpath("flags").write_text("0x1003\n")
         elif command[0] == "ip" and command[-2] == "name":
-            self._rename(command[4], command[6])
+            self.rename(command[4], command[6])
 
     # What happens behind
 
@@ -141,7 +141,8 @@ class Recorded:
         (self.root / "sys/class/net" / name).unlink()
         shutil.rmtree(place)
 
-    def _rename(self, name: str, new: str) -> None:
+    def rename(self, name: str, new: str) -> None:
+        """As udev does, too."""
         place = self._net(name)
         (self.root / "sys/class/net" / name).unlink()
         place.rename(place.with_name(new))

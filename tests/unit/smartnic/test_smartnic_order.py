@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Optional
 
 import pytest
 from recorded_nics import CONNECTX_5, E810, Recorded
@@ -229,3 +230,26 @@ def test_addresses_on_a_nic_whose_mode_changes_are_warned_of(tmp_path: Path, mon
     monkeypatch.setattr("sluice.node.smartnic.read._addresses", lambda machine, interface: ("192.0.2.1/24",))
     assert "ens1f0 has the addresses 192.0.2.1/24" in present([CX5], check=True, machine=machine).warnings[0]
     assert converge.present([{"interface": "ens1f0", "vfs": 1}], check=True, machine=machine).warnings == []
+
+
+def test_a_representor_that_udev_renames_in_between_gets_its_offload(tmp_path: Path) -> None:
+    """As it was with netdevsim on Ubuntu 24.04: `ethtool -K eth3` came after udev had named it otherwise."""
+    machine = Recorded(tmp_path, CONNECTX_5)
+
+    def renamed(line: str) -> Optional[str]:
+        if not line.startswith("ethtool -K ens1f0_eth1 "):
+            return None
+        machine.rename("ens1f0_eth1", "ens1f0r1")
+        return "netlink error: No such device"
+
+    machine.fail = renamed
+    present([CX5], check=False, machine=machine)
+    nic = read(machine, ["ens1f0"])["ens1f0"]
+    assert nic and [(end.netdev, end.tc_offload) for end in nic.representors] == [(f"ens1f0r{vf}", True) for vf in range(4)]
+
+
+def test_an_interface_that_takes_no_offload_fails_the_run(tmp_path: Path) -> None:
+    machine = Recorded(tmp_path, CONNECTX_5)
+    machine.fail = lambda line: "Operation not supported" if line.startswith("ethtool -K ens1f0_eth1 ") else None
+    with pytest.raises(SluiceError, match="Operation not supported"):
+        present([CX5], check=False, machine=machine)

@@ -58,12 +58,19 @@ def _nic(machine: Machine, address: str) -> Nic:
 
 
 def _tc_offload(machine: Machine, nic: Nic, word: str) -> None:
+    """udev may give a representor its name between the look at it and the command: then it is looked for again."""
     want = word == "on"
-    if nic.tc_offload not in (None, want):
-        machine.run("ethtool", "-K", nic.interface, "hw-tc-offload", word)
-    for end in nic.representors:
-        if end.tc_offload not in (None, want):
-            machine.run("ethtool", "-K", end.netdev, "hw-tc-offload", word)
+    end = time.monotonic() + _APPEAR_SECONDS
+    while True:
+        states = {nic.interface: nic.tc_offload, **{one.netdev: one.tc_offload for one in nic.representors}}
+        try:
+            for name in (name for name, state in states.items() if state not in (None, want)):
+                machine.run("ethtool", "-K", name, "hw-tc-offload", word)
+            return
+        except SluiceError:
+            nic = _nic(machine, nic.address)
+            if states.keys() == {nic.interface, *(one.netdev for one in nic.representors)} or time.monotonic() > end:
+                raise
 
 
 def _rename(machine: Machine, nic: Nic, pattern: str) -> None:
