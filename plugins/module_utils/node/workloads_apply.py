@@ -40,6 +40,8 @@ def apply(steps: Steps) -> None:
     """Take the steps; all units of a kind go to systemd in one call, and start in parallel. Raises SluiceError."""
     if steps.stop:
         _systemctl("disable", "--now", "--", *map(unit, steps.stop))
+        # One that took too long to stop is failed, and known for ever; systemd refuses for those that are not.
+        run(["systemctl", "reset-failed", "--", *map(unit, steps.stop)], remedy="Sluice needs systemd")
         for task in steps.stop:
             (DEFINITIONS / f"{task}.json").unlink(missing_ok=True)
     if steps.remove_template:
