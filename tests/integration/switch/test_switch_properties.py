@@ -5,9 +5,9 @@
 """
 from __future__ import annotations
 
+import itertools
 import json
 import os
-import itertools
 import random
 import shlex
 import subprocess
@@ -326,7 +326,7 @@ def test_a_writer_that_never_pauses_loses_nothing_and_keeps_nobody_from_ending_r
     choice = random.Random(1)
     try:
         # Until both have had their turns, however the machine shares itself out between them.
-        for turn in itertools.takewhile(lambda turn: turn < max(20, PAIRS // 3) or writer.is_alive() and writer.rounds <= 5, itertools.count()):
+        for turn in itertools.takewhile(lambda turn: turn < max(20, PAIRS // 3) or (writer.is_alive() and writer.rounds <= 5), itertools.count()):
             ours = {f"k{number}": str(turn) for number in range(choice.randrange(1, 4))}
             ports = [{"name": f"p{number}", "tag": turn % 9 + 1, "interfaces": [{"name": f"p{number}", "type": "internal"}]}
                      for number in choice.sample(range(6), choice.randrange(6))]
