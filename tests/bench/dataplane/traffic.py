@@ -147,23 +147,30 @@ def _connection(path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
         yield client, server
 
 
+def _arriving(path: Path, seconds: float, send: Callable[[], object], server: socket.socket) -> Sample:
+    """MB a second that arrive at ``server`` while a process does nothing but ``send``."""
+    buffer = bytearray(2 * CHUNK_BYTES)
+
+    def send_on() -> None:
+        while True:
+            send()
+    with _process(send_on):
+        meter = _Meter(path, seconds)
+        while meter.take(server.recv_into(buffer) / 1e6):
+            pass
+        return meter.sample()
+
+
 def tcp_stream(path: Path, seconds: float) -> Sample:
     """MB a second over one connection, from the client to the server."""
-    chunk, buffer = bytes(CHUNK_BYTES), bytearray(2 * CHUNK_BYTES)
+    chunk = bytes(CHUNK_BYTES)
     with _connection(path) as (client, server):
-        def send() -> None:
-            while True:
-                client.sendall(chunk)
-        with _process(send):
-            meter = _Meter(path, seconds)
-            while meter.take(server.recv_into(buffer) / 1e6):
-                pass
-            return meter.sample()
+        return _arriving(path, seconds, lambda: client.sendall(chunk), server)
 
 
 def udp_stream(path: Path, seconds: float) -> Sample:
     """MB a second that arrive, of datagrams that are sent as fast as the client can, after one that was answered."""
-    datagram, buffer = bytes(DATAGRAM_BYTES), bytearray(2 * DATAGRAM_BYTES)
+    datagram = bytes(DATAGRAM_BYTES)
     with _socket(path.server, socket.SOCK_DGRAM) as server, _socket(path.client, socket.SOCK_DGRAM) as client:
         server.bind((path.address, path.port))
         client.connect(path.target)
@@ -171,15 +178,7 @@ def udp_stream(path: Path, seconds: float) -> Sample:
         client.send(b"?")
         server.sendto(b"!", server.recvfrom(1)[1])
         client.recv(1)
-
-        def send() -> None:
-            while True:
-                client.send(datagram)
-        with _process(send):
-            meter = _Meter(path, seconds)
-            while meter.take(server.recv_into(buffer) / 1e6):
-                pass
-            return meter.sample()
+        return _arriving(path, seconds, lambda: client.send(datagram), server)
 
 
 def requests(path: Path, seconds: float) -> Sample:
