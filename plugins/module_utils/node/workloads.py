@@ -10,6 +10,10 @@ from .containers import ENGINE, task_of
 
 TEMPLATE = "sluice-pod@.service"
 
+# Each part of a stop has so many seconds. Who clears up must not be ended half way on a node that is busy: containerd then has a task that
+# belongs to no container, which nothing but the end of its shim removes.
+_STOP_SECONDS = 60
+
 UNIT_TEXT = f"""\
 # Made by Sluice. One instance a pod, which /etc/sluice/workloads/<instance>.json describes.
 [Unit]
@@ -23,7 +27,7 @@ ExecStart={ENGINE} run-pod %i
 ExecStopPost={ENGINE} clear-pod %i
 Restart=always
 RestartSec=1
-TimeoutStopSec=15
+TimeoutStopSec={_STOP_SECONDS}
 
 [Install]
 WantedBy=multi-user.target
