@@ -11,11 +11,11 @@ from sluice.lab.source import DEBIAN, UBUNTU, Source, distribution_of
 
 def test_lines() -> None:
     assert Source("trixie", "http://mirror/debian", "http://security/debian").lines(Path("/key.gpg")) == [
-        "deb [signed-by=/key.gpg] http://mirror/debian trixie main",
-        "deb [signed-by=/key.gpg] http://mirror/debian trixie-updates main",
-        "deb [signed-by=/key.gpg] http://security/debian trixie-security main"]
+        "deb [signed-by=/key.gpg check-valid-until=no] http://mirror/debian trixie main",
+        "deb [signed-by=/key.gpg check-valid-until=no] http://mirror/debian trixie-updates main",
+        "deb [signed-by=/key.gpg check-valid-until=no] http://security/debian trixie-security main"]
     assert Source("noble", "http://mirror/ubuntu", "http://mirror/ubuntu").lines(Path("/key.asc"))[2] == (
-        "deb [signed-by=/key.asc] http://mirror/ubuntu noble-security main universe")
+        "deb [signed-by=/key.asc check-valid-until=no] http://mirror/ubuntu noble-security main universe")
 
 
 def test_a_key_that_no_package_has_is_a_file_while_it_is_wanted() -> None:
