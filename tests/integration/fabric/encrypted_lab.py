@@ -2,6 +2,7 @@
 """Labs of two nodes whose traffic is encrypted, and what tests of it look at: the wire between the nodes, and connections that are to last."""
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from fabric.fabric_lab import FabricLab
 NODES = ("node1", "node2")
 MARKER = "sluice-payload-m"
 """As long as ping's pattern can be."""
+VIRTUAL = {"sluice_lab_machine": "vm", "sluice_datapath": "system", "sluice_lab_wait": 900, "verify_timeout": 20}
+"""Variables of nodes that are virtual machines with their kernel's datapath, and answer late where they are emulated."""
 
 
 @contextmanager
@@ -38,6 +41,11 @@ def pair(fabric: FabricLab) -> tuple[dict[str, Any], dict[str, Any], str]:
     return first, second, second["ips"][0].partition("/")[0]
 
 
+def encrypt(fabric: FabricLab, encryption: str, *nodes: str) -> None:
+    """The inventory in which ``nodes`` have ``encryption``, and the others none."""
+    fabric.set_variables(sluice_encryption=f"{{{{ '{encryption}' if inventory_hostname in {nodes} else 'none' }}}}")
+
+
 def captured(fabric: FabricLab) -> str:
     """What travels between the nodes while one pod sends the marker to another, as text without line ends."""
     source, _destination, address = pair(fabric)
@@ -51,6 +59,29 @@ def passes(fabric: FabricLab, count: int = 3, size: int = 56) -> bool:
     source, _destination, address = pair(fabric)
     command = fabric.pod_command(source, f"ping -c {count} -i 0.5 -W 2 -M do -s {size} {address}")
     return " 0 received" not in fabric.on(source["node"], command, check=False)
+
+
+class Pings:
+    """Ten pings a second between the pair, while something changes."""
+
+    def __init__(self, fabric: FabricLab) -> None:
+        self.fabric = fabric
+        self.source, _destination, self.address = pair(fabric)
+        self.sent = self.received = 0
+
+    def __enter__(self) -> Pings:
+        command = self.fabric.pod_command(self.source, f"ping -i 0.1 {self.address}")
+        self.fabric.on(self.source["node"], f"nohup {command} >/tmp/pings.txt 2>&1 & echo $! >/tmp/pings.pid")
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        text = self.fabric.on(self.source["node"], "kill -INT $(cat /tmp/pings.pid); sleep 1; cat /tmp/pings.txt", check=False)
+        counts = re.search(r"(\d+) packets transmitted, (\d+) received", text)
+        if counts:
+            self.sent, self.received = map(int, counts.groups())
+
+    def __str__(self) -> str:
+        return f"{self.sent - self.received} of {self.sent} pings, ten a second, were lost"
 
 
 class Stream:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fabric.encrypted_lab import MARKER, NODES, Stream, captured, encrypted_lab, pair, passes
+from fabric.encrypted_lab import MARKER, NODES, VIRTUAL, Pings, Stream, captured, encrypt, encrypted_lab, pair, passes
 from fabric.fabric_lab import FabricLab
 
 pytestmark = pytest.mark.vm
@@ -18,7 +18,7 @@ MTU = 1416
 
 @pytest.fixture(scope="module")
 def fabric(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricLab]:
-    with encrypted_lab(tmp_path_factory.mktemp("fabric"), PACKAGES, sluice_lab_machine="vm", sluice_datapath="system", sluice_mtu=MTU) as lab:
+    with encrypted_lab(tmp_path_factory.mktemp("fabric"), PACKAGES, sluice_mtu=MTU, **VIRTUAL) as lab:
         yield lab
 
 
@@ -30,9 +30,17 @@ def test_in_clear_the_marker_is_seen(fabric: FabricLab) -> None:
 
 
 def test_turned_on_and_nothing_is_left_in_clear(fabric: FabricLab) -> None:
+    fabric.set_variables(sluice_ipsec_secret=SECRET)
     with Stream(fabric) as stream:
-        fabric.set_variables(sluice_encryption="ipsec", sluice_ipsec_secret=SECRET)
-        run = fabric.succeed("site", "-vvv", "--diff")
+        with Pings(fabric) as pings:
+            encrypt(fabric, "ipsec", NODES[0])
+            fabric.succeed("site")
+        print("\nturned on on one node:", pings)
+        assert stream.lasts() and MARKER in captured(fabric)
+        with Pings(fabric) as pings:
+            encrypt(fabric, "ipsec", *NODES)
+            run = fabric.succeed("site", "-vvv", "--diff")
+        print("and on the other:", pings)
         assert stream.lasts()
     text = captured(fabric)
     assert "ESP(spi=" in text and MARKER not in text and "Geneve" not in text
@@ -122,8 +130,12 @@ def test_over_ipv6(fabric: FabricLab) -> None:
 
 
 def test_turned_off_and_uninstalled_nothing_is_left(fabric: FabricLab) -> None:
-    fabric.set_variables(sluice_encryption=None)
-    fabric.succeed("site")
+    with Pings(fabric) as pings:
+        encrypt(fabric, "ipsec", NODES[0])
+        fabric.succeed("site")
+        fabric.set_variables(sluice_encryption=None)
+        fabric.succeed("site")
+    print("\nturned off node by node:", pings)
     assert passes(fabric)
     fabric.succeed("uninstall")
     for node in NODES:

@@ -1,20 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """WireGuard between nodes: turned on in a cluster that runs, searched for what is in clear, rebooted, and taken away again. The tests are in an order,
-on one lab of containers, where wireguard-go stands in for the kernel's."""
+on a lab of containers, where wireguard-go stands in for the kernel's, and on one of virtual machines."""
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from fabric.encrypted_lab import MARKER, NODES, captured, encrypted_lab, pair, passes
+from fabric.encrypted_lab import MARKER, NODES, VIRTUAL, Pings, captured, encrypt, encrypted_lab, pair, passes
 from fabric.fabric_lab import FabricLab
 
 MTU = 1440
 
 
-@pytest.fixture(scope="module")
-def fabric(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricLab]:
-    with encrypted_lab(tmp_path_factory.mktemp("fabric"), ["wireguard-tools", "wireguard-go"], sluice_mtu=MTU) as lab:
+@pytest.fixture(scope="module", params=["container", pytest.param("vm", marks=pytest.mark.vm)])
+def fabric(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricLab]:
+    packages, variables = (["wireguard-tools"], VIRTUAL) if request.param == "vm" else (["wireguard-tools", "wireguard-go"], {})
+    with encrypted_lab(tmp_path_factory.mktemp("fabric"), packages, sluice_mtu=MTU, **variables) as lab:
         yield lab
 
 
@@ -26,14 +27,17 @@ def test_in_clear_the_marker_is_seen(fabric: FabricLab) -> None:
 
 
 def test_turned_on_and_nothing_is_left_in_clear(fabric: FabricLab) -> None:
-    source, _destination, address = pair(fabric)
-    ping = fabric.pod_command(source, f"ping -i 0.1 {address}")
-    fabric.on(source["node"], f"nohup {ping} >/tmp/loss.txt 2>&1 & echo $! >/tmp/ping.pid")
-    fabric.set_variables(sluice_encryption="wireguard")
-    run = fabric.succeed("site")
-    loss = fabric.on(source["node"], "kill -INT $(cat /tmp/ping.pid); sleep 1; grep loss /tmp/loss.txt")
-    print("\nturned on while a ping every 0.1 s ran:", loss)
+    with Pings(fabric) as pings:
+        encrypt(fabric, "wireguard", NODES[0])
+        run = fabric.succeed("site")
     assert {task for _host, task in run.changed} >= {"Have keys", "Put the host's settings"}
+    assert pings.sent > 0 and passes(fabric) and MARKER in captured(fabric)
+    print("\nturned on on one node:", pings)
+    with Pings(fabric) as pings:
+        encrypt(fabric, "wireguard", *NODES)
+        fabric.succeed("site")
+    print("and on the other:", pings)
+    assert pings.received > 0
     fabric.verify()
     text = captured(fabric)
     assert ".51820: UDP" in text and MARKER not in text and "Geneve" not in text
@@ -80,8 +84,13 @@ def test_a_reboot_brings_it_back(fabric: FabricLab) -> None:
 
 
 def test_turned_off_and_uninstalled_nothing_is_left(fabric: FabricLab) -> None:
-    fabric.set_variables(sluice_encryption=None)
-    fabric.succeed("site")
+    with Pings(fabric) as pings:
+        encrypt(fabric, "wireguard", NODES[0])
+        fabric.succeed("site")
+        fabric.set_variables(sluice_encryption=None)
+        fabric.succeed("site")
+    print("\nturned off node by node:", pings)
+    assert pings.received > 0
     assert "sluice-wg0" not in fabric.on("node1", "ip link")
     fabric.verify()
     fabric.set_variables(sluice_encryption="wireguard")
