@@ -11,7 +11,7 @@ from fabric.fabric_lab import FabricLab
 
 pytestmark = pytest.mark.vm
 
-PACKAGES = ["libstrongswan-standard-plugins", "openssl", "openvswitch-ipsec", "strongswan"]
+PACKAGES = ["libstrongswan-standard-plugins", "openssl", "openvswitch-ipsec", "strongswan", "strongswan-charon", "strongswan-starter"]
 SECRET, LATER = "secret-of-the-cluster-0123456789abcdef", "another-secret-of-it-0123456789abcdef"
 MTU = 1416
 
