@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes docs/matrix.md: what came of the last run on each image. docs/matrix/*.yml are written by the runs themselves (molecule/vm/callback_plugins)."""
+"""Writes docs/matrix.md: what came of the last run on each image. docs/matrix/*.json are written by the runs themselves (molecule/vm/callback_plugins)."""
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Optional, Sequence
-
-import yaml
 
 DOCS = Path(__file__).parents[1] / "docs"
 SCENARIOS = Path(__file__).parents[1] / "molecule"
@@ -79,8 +78,8 @@ def _markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def read() -> dict[str, Any]:
     """Name of each scenario on virtual machines to its record."""
     names = sorted(folder.parent.name for folder in SCENARIOS.glob("vm-*/molecule.yml"))
-    files = {name: DOCS / "matrix" / f"{name}.yml" for name in names}
-    return {name: yaml.safe_load(file.read_text()) if file.exists() else {} for name, file in files.items()}
+    files = {name: DOCS / "matrix" / f"{name}.json" for name in names}
+    return {name: json.loads(file.read_text()) if file.exists() else {} for name, file in files.items()}
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = r"""
@@ -19,7 +18,7 @@ name: record
 type: aggregate
 short_description: Write down what came of each playbook of a scenario of Molecule
 description:
-  - Adds to C(docs/matrix/<scenario>.yml) what came of the playbook, and has C(scripts/matrix.py) write the table.
+  - Adds to C(docs/matrix/<scenario>.json) what came of the playbook, and has C(scripts/matrix.py) write the table.
   - C(lab_up.yml) begins a record anew. What plays say by C(set_stats) is kept as facts of the run.
 """
 
@@ -45,18 +44,17 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     def v2_playbook_on_stats(self, stats: Any) -> None:
         root = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
         scenario = os.environ["MOLECULE_SCENARIO_NAME"]
-        file = root / "docs/matrix" / f"{scenario}.yml"
+        file = root / "docs/matrix" / f"{scenario}.json"
         if self._playbook == ENDS:
             return
         new: dict[str, Any] = {"date": datetime.now(timezone.utc).date().isoformat(), "facts": {}, "steps": []}
-        record = new if self._playbook == BEGINS else yaml.safe_load(file.read_text())
-        # Ansible's own kinds of strings and numbers are none that YAML knows.
-        record["facts"].update(json.loads(json.dumps(stats.custom.get("_run", {}))))
+        record = new if self._playbook == BEGINS else json.loads(file.read_text())
+        record["facts"].update(stats.custom.get("_run", {}))
         hosts = [stats.summarize(host) for host in stats.processed]
         record["steps"].append({
             "playbook": self._playbook, "seconds": round(time.monotonic() - self._began),
             "ok": bool(hosts) and not any(host["failures"] or host["unreachable"] for host in hosts),
             "changed": sum(host["changed"] for host in hosts)})
         file.parent.mkdir(exist_ok=True)
-        file.write_text(f"# Written by molecule test -s {scenario}; scripts/matrix.py makes docs/matrix.md of it.\n" + yaml.safe_dump(record, sort_keys=False))
+        file.write_text(json.dumps(record, indent=2) + "\n")
         subprocess.run([sys.executable, root / "scripts/matrix.py"], check=True)
