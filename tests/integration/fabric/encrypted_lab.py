@@ -84,6 +84,16 @@ class Pings:
         return f"{self.sent - self.received} of {self.sent} pings, ten a second, were lost"
 
 
+def turn_off(fabric: FabricLab, encryption: str) -> Pings:
+    """Turn it off on the second node, then on the first; gives what became of pings meanwhile."""
+    with Pings(fabric) as pings:
+        encrypt(fabric, encryption, NODES[0])
+        fabric.succeed("site")
+        fabric.set_variables(sluice_encryption=None)
+        fabric.succeed("site")
+    return pings
+
+
 class Stream:
     """A TCP connection between the pair that sends a line every tenth of a second, while something changes."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fabric.encrypted_lab import MARKER, NODES, VIRTUAL, Pings, Stream, captured, encrypt, encrypted_lab, pair, passes
+from fabric.encrypted_lab import MARKER, NODES, VIRTUAL, Pings, Stream, captured, encrypt, encrypted_lab, pair, passes, turn_off
 from fabric.fabric_lab import FabricLab
 
 pytestmark = pytest.mark.vm
@@ -130,11 +130,7 @@ def test_over_ipv6(fabric: FabricLab) -> None:
 
 
 def test_turned_off_and_uninstalled_nothing_is_left(fabric: FabricLab) -> None:
-    with Pings(fabric) as pings:
-        encrypt(fabric, "ipsec", NODES[0])
-        fabric.succeed("site")
-        fabric.set_variables(sluice_encryption=None)
-        fabric.succeed("site")
+    pings = turn_off(fabric, "ipsec")
     print("\nturned off node by node:", pings)
     assert passes(fabric)
     fabric.succeed("uninstall")

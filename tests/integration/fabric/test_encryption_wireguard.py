@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fabric.encrypted_lab import MARKER, NODES, VIRTUAL, Pings, captured, encrypt, encrypted_lab, pair, passes
+from fabric.encrypted_lab import MARKER, NODES, VIRTUAL, Pings, captured, encrypt, encrypted_lab, pair, passes, turn_off
 from fabric.fabric_lab import FabricLab
 
 MTU = 1440
@@ -84,11 +84,7 @@ def test_a_reboot_brings_it_back(fabric: FabricLab) -> None:
 
 
 def test_turned_off_and_uninstalled_nothing_is_left(fabric: FabricLab) -> None:
-    with Pings(fabric) as pings:
-        encrypt(fabric, "wireguard", NODES[0])
-        fabric.succeed("site")
-        fabric.set_variables(sluice_encryption=None)
-        fabric.succeed("site")
+    pings = turn_off(fabric, "wireguard")
     print("\nturned off node by node:", pings)
     assert pings.received > 0
     assert "sluice-wg0" not in fabric.on("node1", "ip link")
