@@ -15,8 +15,6 @@ from fabric.fabric_lab import FabricLab
 NODES = ("node1", "node2")
 MARKER = "sluice-payload-m"
 """As long as ping's pattern can be."""
-VIRTUAL = {"sluice_lab_machine": "vm", "sluice_datapath": "system", "sluice_lab_wait": 900, "verify_timeout": 20}
-"""Variables of nodes that are virtual machines with their kernel's datapath, and answer late where they are emulated."""
 
 
 @contextmanager
@@ -77,8 +75,8 @@ class Pings:
     def __exit__(self, *_exception: object) -> None:
         text = self.fabric.on(self.source["node"], "kill -INT $(cat /tmp/pings.pid); sleep 1; cat /tmp/pings.txt", check=False)
         counts = re.search(r"(\d+) packets transmitted, (\d+) received", text)
-        if counts:
-            self.sent, self.received = map(int, counts.groups())
+        assert counts, text
+        self.sent, self.received = map(int, counts.groups())
 
     def __str__(self) -> str:
         return f"{self.sent - self.received} of {self.sent} pings, ten a second, were lost"

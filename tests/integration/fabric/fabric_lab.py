@@ -21,6 +21,8 @@ BACK_SECONDS = 60
 REBOOT_SECONDS = 300
 BOOT = "cat /proc/sys/kernel/random/boot_id; stat -c %Y /run/systemd"
 """Prints something else after a reboot."""
+VIRTUAL = {"sluice_lab_machine": "vm", "sluice_datapath": "system", "sluice_lab_wait": 900, "verify_timeout": 20}
+"""Variables of nodes that are virtual machines with their kernel's datapath, and answer late where they are emulated."""
 
 
 @dataclass(frozen=True)

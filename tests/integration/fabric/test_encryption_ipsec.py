@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fabric.encrypted_lab import MARKER, NODES, VIRTUAL, Pings, Stream, captured, encrypt, encrypted_lab, pair, passes, turn_off
-from fabric.fabric_lab import FabricLab
+from fabric.encrypted_lab import MARKER, NODES, Pings, Stream, captured, encrypt, encrypted_lab, pair, passes, turn_off
+from fabric.fabric_lab import VIRTUAL, FabricLab
 
 pytestmark = pytest.mark.vm
 

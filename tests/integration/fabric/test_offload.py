@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import pytest
-from fabric.fabric_lab import FabricLab
+from fabric.fabric_lab import VIRTUAL, FabricLab
 
 pytestmark = pytest.mark.vm
 
@@ -92,8 +92,8 @@ def fabric(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabricLab]:
     lab = FabricLab("o" + uuid.uuid4().hex[:6], tmp_path_factory.mktemp("fabric"))
     try:
         lab.set_nodes(1)
-        lab.set_variables(sluice_lab_machine="vm", sluice_lab_release="noble", sluice_lab_extra_packages=[MODULES], sluice_datapath="system",
-                          ansible_timeout=60, sluice_lab_wait=900, workloads_wait=600, sluice_offload={**OFFLOAD, "nics": [NIC]})
+        lab.set_variables(**VIRTUAL, sluice_lab_release="noble", sluice_lab_extra_packages=[MODULES], ansible_timeout=60, workloads_wait=600,
+                          sluice_offload={**OFFLOAD, "nics": [NIC]})
         for file in (lab.inventory / "manifests").iterdir():
             file.unlink()
         allow(lab, "client")
