@@ -44,9 +44,17 @@ def make(folder: Path, material: Material) -> None:
 @functools.cache
 def accelerator() -> str:
     """What runs a guest's instructions here, as QEMU's -accel wants it: KVM if a guest gets through with it, else QEMU itself."""
-    if os.access("/dev/kvm", os.R_OK | os.W_OK) and guest_runs("kvm"):
+    if os.access("/dev/kvm", os.R_OK | os.W_OK) and runs_guests(Path("/proc/cpuinfo").read_text()) and guest_runs("kvm"):
         return "kvm"
     return "tcg,thread=multi,tb-size=512"
+
+
+def runs_guests(cpuinfo: str) -> bool:
+    """Whether the processors that a /proc/cpuinfo tells of run guests themselves (Intel's VMX, AMD's SVM).
+
+    A host's KVM may do without (PVM), and then emulates the kernel of a guest that is not made for it: a boot sector gets through, and
+    a distribution's kernel does not get past its first vector instruction."""
+    return any(word in ("vmx", "svm") for line in cpuinfo.splitlines() if line.startswith("flags") for word in line.split())
 
 
 def guest_runs(accelerator: str) -> bool:
@@ -93,7 +101,8 @@ def qemu(lab: Lab, node: Node, material: Material, accelerator: str) -> list[str
         # A machine that has to share its core with others is not to be given up by its own systemd, nor to take its clock for broken (tsc=reliable): the
         # clock that it would take instead is a device, whose emulation slows everything down.
         "-append", "root=/dev/vda rw console=ttyS0 net.ifnames=0 mitigations=off panic=1 tsc=reliable systemd.default_timeout_start_sec=600",
-        "-drive", f"if=none,id=root,file={folder / _OVERLAY},format=qcow2", "-device", "virtio-blk-pci,drive=root",
+        # A node does not outlive its host: what it wants to be on the disk by now can wait in the host's memory.
+        "-drive", f"if=none,id=root,file={folder / _OVERLAY},format=qcow2,cache=unsafe", "-device", "virtio-blk-pci,drive=root",
         "-drive", f"if=none,id=apt,file={material.repository / REPOSITORY_DISK},format=raw,readonly=on", "-device", "virtio-blk-pci,drive=apt",
         "-device", "virtio-rng-pci",
     ]

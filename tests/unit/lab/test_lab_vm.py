@@ -6,10 +6,12 @@ import io
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from sluice.lab.image import Material
 from sluice.lab.network import mac, tap_commands
 from sluice.lab.spec import Lab, load_lab
-from sluice.lab.vm import initrd, qemu
+from sluice.lab.vm import initrd, qemu, runs_guests
 
 MATERIAL = Material(Path("/cache/vm-1"), Path("/cache/apt-1"), "key")
 
@@ -17,6 +19,11 @@ MATERIAL = Material(Path("/cache/vm-1"), Path("/cache/apt-1"), "key")
 def _lab() -> Lab:
     node = {"name": "node1", "machine": "vm", "management": ["192.0.2.11"], "underlay": ["198.51.100.11"]}
     return load_lab("demo", "/var/lib/sluice-lab", {"ipv4": "192.0.2.0/24"}, {"ipv4": "198.51.100.0/24", "mtu": 9000}, [], [node])
+
+
+@pytest.mark.parametrize(("flag", "runs"), [("vmx", True), ("svm", True), ("vmmcall", False)])
+def test_kvm_is_for_processors_that_run_guests_themselves(flag: str, runs: bool) -> None:
+    assert runs_guests(f"processor\t: 0\nflags\t\t: fpu {flag} nx\nvmx flags\t: vnmi\n") == runs
 
 
 def test_interfaces_have_the_taps_the_macs_and_the_mtu_of_the_lab() -> None:
