@@ -20,7 +20,7 @@ def conntrack_flows(fabric: Fabric, node: Node) -> list[Flow]:
 
 def common_conntrack_flows(cluster: Cluster, datapath: str) -> list[Flow]:
     """Lookup, state and commit of connections: what all nodes with a datapath (system | netdev) have."""
-    flows = lookup_flows() + state_flows(cluster.pod_cidrs, cluster.established) + commit_flows()
+    flows = lookup_flows(cluster.service_cidrs) + state_flows(cluster.pod_cidrs, cluster.established) + commit_flows()
     if datapath == "netdev":
         flows += sctp_flows(cluster.established)
     return flows

@@ -62,11 +62,15 @@ def pod_hairpin_flows(namespace: str, name: str, ips: Iterable[str], node_cidrs:
 
 
 def commit_flows() -> list[Flow]:
-    """A connection that was let through is remembered. Those of Services were when their endpoint was chosen."""
-    return [
-        flow(COMMIT, 210, [bit_is(GENERATED, True)], [goto(OUTPUT)], NAME),
-        *(flow(COMMIT, 200, ["ct_state=+new+trk", NO_SERVICE, ip.ip], [f"ct(commit,table={OUTPUT},zone={ZONE:#x})"], NAME) for ip in (V4, V6)),
-        flow(COMMIT, 0, [], [goto(OUTPUT)], NAME)]
+    """A connection that was let through is remembered. Those of Services were when their endpoint was chosen.
+
+    A Service's reply gets the Service's address as its source: on its way out, so that it need not be looked up once more."""
+    flows = [flow(COMMIT, 210, [bit_is(GENERATED, True)], [goto(OUTPUT)], NAME), flow(COMMIT, 195, [NO_SERVICE], [goto(OUTPUT)], NAME)]
+    for ip in (V4, V6):
+        flows += [
+            flow(COMMIT, 200, ["ct_state=+new+trk", NO_SERVICE, ip.ip], [f"ct(commit,table={OUTPUT},zone={ZONE:#x})"], NAME),
+            flow(COMMIT, 190, ["ct_state=-rel+rpl+trk", ip.ip], [f"ct(zone={ZONE:#x},nat)", goto(OUTPUT)], NAME)]
+    return [*flows, flow(COMMIT, 0, [], [goto(OUTPUT)], NAME)]
 
 
 def _translate(address: str) -> str:

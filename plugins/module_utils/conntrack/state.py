@@ -2,9 +2,12 @@
 """Which connection a packet is of, and what is done before and after policies judge it.
 
 Policies judge packets by the addresses between which a connection really runs: a Service's packets after their translation to an
-endpoint, its replies before they are translated back. So the first lookup translates nothing.
+endpoint, its replies before they are translated back. So the lookup translates only what is sent to addresses that are no client's, which
+no reply can be; replies are translated back when they leave (table commit).
 """
 from __future__ import annotations
+
+from typing import Iterable
 
 from ..ovs.flow import Flow
 from ..pipeline.build import V4, V6, Family, family, flow, goto
@@ -16,10 +19,12 @@ from ..pipeline.tables import (
     FROM_GATEWAY,
     GENERATED,
     NODE_ADDRESS,
+    NODE_PORT_ADDRESS,
     POLICY_EXEMPT,
     REPLY,
     ROUTE,
     SERVICE_MARK,
+    TRANSLATED,
     ZONE,
     bit_is,
     set_bit,
@@ -48,9 +53,16 @@ def exchange(ip: Family) -> list[str]:
     return [f"move:{source}->{register}", f"move:{destination}->{source}", f"move:{register}->{destination}"]
 
 
-def lookup_flows() -> list[Flow]:
-    """Every IP packet is looked up among the connections."""
-    return [flow(CONNTRACK, 200, [ip.ip], [f"ct(table={CONNTRACK_STATE},zone={ZONE:#x})"], NAME) for ip in (V4, V6)]
+def lookup_flows(service_cidrs: Iterable[str]) -> list[Flow]:
+    """Every IP packet is looked up among the connections.
+
+    What is sent to an address that only Services have is translated by the same lookup: it is looked up again for each one more. Not so to
+    addresses of nodes, load balancers and externalIPs, which may be clients', too."""
+    flows = [flow(CONNTRACK, 200, [ip.ip], [f"ct(table={CONNTRACK_STATE},zone={ZONE:#x})"], NAME) for ip in (V4, V6)]
+    for destination in (*service_cidrs, *NODE_PORT_ADDRESS.values()):
+        ip = family(destination)
+        flows.append(flow(CONNTRACK, 205, [ip.ip, f"{ip.destination}={destination}"], [set_bit(TRANSLATED), translate(CONNTRACK_STATE)], NAME))
+    return flows
 
 
 def state_flows(cluster_cidrs: tuple[str, ...], established: str) -> list[Flow]:
@@ -74,13 +86,14 @@ def state_flows(cluster_cidrs: tuple[str, ...], established: str) -> list[Flow]:
 
 def _revalidated() -> list[Flow]:
     """Policies judge every packet; a reply in the direction in which its connection was opened."""
-    flows = [flow(CONNTRACK_STATE, 190, ["ct_state=-new-rpl+trk", NO_SERVICE], [goto(POLICY_EXEMPT)], NAME)]
+    flows = [
+        flow(CONNTRACK_STATE, 190, ["ct_state=-new-rpl+trk", NO_SERVICE], [goto(POLICY_EXEMPT)], NAME),
+        flow(CONNTRACK_STATE, 185, ["ct_state=-new-rpl+trk", bit_is(TRANSLATED, True)], [goto(POLICY_EXEMPT)], NAME)]
     for ip in (V4, V6):
         flows += [
             flow(CONNTRACK_STATE, 180, ["ct_state=-new-rpl+trk", ip.ip], [translate(POLICY_EXEMPT)], NAME),
             flow(CONNTRACK_STATE, 190, ["ct_state=+rpl+trk", ip.ip], [*exchange(ip), set_bit(REPLY), goto(POLICY_EXEMPT)], NAME),
-            flow(ALLOWED, 200, [bit_is(REPLY, True), NO_SERVICE, ip.ip], [*exchange(ip), goto(ROUTE)], NAME),
-            flow(ALLOWED, 190, [bit_is(REPLY, True), ip.ip], [*exchange(ip), translate(ROUTE)], NAME)]
+            flow(ALLOWED, 200, [bit_is(REPLY, True), ip.ip], [*exchange(ip), goto(ROUTE)], NAME)]
     return [*flows, flow(ALLOWED, 0, [], [goto(ROUTE)], NAME)]
 
 
@@ -88,5 +101,7 @@ def _kept() -> list[Flow]:
     """What was allowed once goes on."""
     return [
         flow(CONNTRACK_STATE, 190, ["ct_state=-new+trk", NO_SERVICE], [goto(ROUTE)], NAME),
+        flow(CONNTRACK_STATE, 190, ["ct_state=+rpl+trk"], [goto(ROUTE)], NAME),
+        flow(CONNTRACK_STATE, 185, ["ct_state=-new+trk", bit_is(TRANSLATED, True)], [goto(ROUTE)], NAME),
         *(flow(CONNTRACK_STATE, 180, ["ct_state=-new+trk", ip.ip], [translate(ROUTE)], NAME) for ip in (V4, V6)),
         flow(ALLOWED, 0, [], [goto(ROUTE)], NAME)]

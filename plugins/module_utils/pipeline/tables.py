@@ -64,6 +64,8 @@ TO_NODE = 0x40
 """Bit of reg0: it is addressed to a node itself, so its port may be a NodePort."""
 EXTERNAL = 0x80
 """Bit of reg0: it comes from outside the cluster."""
+TRANSLATED = 0x100
+"""Bit of reg0: the lookup of its connection has translated it, if a Service has balanced that."""
 
 ZONE = 0x51C3
 """Conntrack zone of all IP traffic; destination NAT to endpoints happens in it."""
@@ -105,7 +107,7 @@ def set_source(origin: int) -> str:
 
 
 def bit_is(bit: int, value: bool) -> str:
-    """Match token: ``bit`` of reg0 (REPLY, GENERATED, TO_NODE, EXTERNAL) is set, or is not."""
+    """Match token: ``bit`` of reg0 (REPLY, GENERATED, TO_NODE, EXTERNAL, TRANSLATED) is set, or is not."""
     return f"reg0=0x{bit if value else 0:x}/0x{bit:x}"
 
 

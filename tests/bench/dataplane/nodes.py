@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,10 +11,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from passes import Passes, read_passes
+
 from bench import cpu
 from conformance.namespaces import ip_batch, new_netns, run
 from conformance.node import Node
-from dataplane.traffic import MTU, Passes
+from dataplane.traffic import MTU
 from sluice.compile.fabric import Fabric
 from sluice.compile.node import compile_node
 from sluice.intent.state import ClusterState, Keys
@@ -54,10 +55,8 @@ class SwitchNode(Node):
         return sum(cpu(pid) for pid in (self._switch.pid, *self.extra))
 
     def passes(self) -> Passes:
-        """What its userspace datapath has done so far (ovs-vswitchd(8), dpif-netdev/pmd-stats-show)."""
-        text = self.run("ovs-appctl", "-t", "/run/openvswitch/ovs-vswitchd.ctl", "dpif-netdev/pmd-stats-show")
-        packets, again = (sum(int(count) for count in re.findall(rf"packet{what}: (\d+)", text)) for what in ("s received", " recirculations"))
-        return Passes(packets, packets + again)
+        """What its userspace datapath has done so far."""
+        return read_passes(self.run("ovs-appctl", "-t", "/run/openvswitch/ovs-vswitchd.ctl", "dpif-netdev/pmd-stats-show"))
 
     def attach(self, bridge: str, link: links.PodLink, ofport: int) -> int:
         """A pod, with its port on the bridge, as the CNI plugin makes it; gives the descriptor of its namespace."""

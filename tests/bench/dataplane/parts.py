@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
+from passes import Passes
+
 from dataplane import clusters
 from dataplane.clusters import CLIENT, CLUSTER_IP, ENDPOINT_PORT, REMOTE_SERVER, SERVER, SERVER_PORT, SERVICE_PORT
 from dataplane.kube_proxy import KernelService, iptables_rules, nftables_rules
 from dataplane.nodes import SwitchNode, in_netns, kernel_pods, plain_address, plain_nodes, sluice_nodes
-from dataplane.traffic import Passes, Path
+from dataplane.traffic import Path
 from sluice.intent.state import ClusterState
 
 AT_LEAST = 0.95

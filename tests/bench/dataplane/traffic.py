@@ -12,7 +12,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from passes import Passes
 
 from sluice.node.netns import inside
 
@@ -24,13 +25,6 @@ CHUNK_BYTES = 1 << 17
 WARM_SHARE = 0.2
 """Of the time of a measurement; what passes in it does not count: TCP's window grows, and the switch learns the flow."""
 PATIENCE_SECONDS = 10.0
-
-
-class Passes(NamedTuple):
-    """Packets that came to userspace switches, and how often those looked for what to do with them: once, and again after each step of conntrack."""
-
-    packets: int
-    lookups: int
 
 
 @dataclass(frozen=True)
