@@ -31,10 +31,10 @@ uninstall: setup  ## Make the nodes what they were before
 lab-down: setup  ## Remove every trace of the lab
 	$(PLAYBOOK) -i $(INVENTORY) playbooks/lab_down.yml
 
-test: setup-test  ## All tests but those on virtual machines
+test: setup-test  ## All tests, of those on virtual machines one scenario
 	scripts/test.sh
 
-test-all: setup-test  ## Those, too: hours where machines are emulated
+test-all: setup-test  ## All of those, too: hours where machines are emulated
 	scripts/test.sh lint unit sanity integration molecule vm
 
 lint: setup-test

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The tests, or the named parts of them: lint unit sanity integration molecule. Two are apart: `vm`, which takes virtual machines, hours where
-# they are emulated, and `bench`, which measures, and judges nothing.
+# The tests, or the named parts of them: lint unit sanity integration molecule. Two are apart: `vm`, which is all that takes virtual machines beyond
+# one scenario of molecule, hours where they are emulated, and `bench`, which measures, and judges nothing.
 # All parts run, whatever becomes of the others; the last lines say which failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -33,12 +33,12 @@ ignore() {
 }
 
 molecule() {
-    command molecule test -s default
+    each "molecule test -s default" "molecule test -s vm-debian12"
 }
 
 vm() {
     each "$python -m pytest --durations=15 -m vm tests/integration/lab tests/integration/fabric" \
-        "molecule test -s vm-debian12" "molecule test -s vm-debian13" "molecule test -s vm-testing"
+        "molecule test -s vm-debian13" "molecule test -s vm-testing"
 }
 
 bench() {
