@@ -139,11 +139,14 @@ def tunnels(datapath: str) -> Iterator[Part]:
         part.add(_sluice(stack, routed, clusters.pods_only(2, datapath, "no_encap"), REMOTE_SERVER), base=plain)
         for tunnel in ("geneve", "vxlan", "gre"):
             part.add(_sluice(stack, f"Sluice, {tunnel}", clusters.pods_only(2, datapath, tunnel_type=tunnel), REMOTE_SERVER), base=routed)
-        try:
-            part.add(_sluice(stack, "Sluice, WireGuard", clusters.pods_only(2, datapath, encryption="wireguard"), REMOTE_SERVER), base=routed)
-        except RuntimeError as error:
-            part.missing.append(f"WireGuard: {error}")
-        part.missing.append("IPsec: it needs a kernel with ESP for each node, so virtual machines")
+        for encryption, name in (("wireguard", "WireGuard"), ("ipsec", "Geneve in ESP")):
+            if encryption == "ipsec" and datapath == "netdev":
+                part.missing.append("IPsec: it is the kernel's datapath whose tunnels a kernel can put into ESP")
+                continue
+            try:
+                part.add(_sluice(stack, f"Sluice, {name}", clusters.pods_only(2, datapath, encryption=encryption), REMOTE_SERVER), base=routed)
+            except RuntimeError as error:
+                part.missing.append(f"{name}: {error}")
         yield part
 
 
