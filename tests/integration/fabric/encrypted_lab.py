@@ -13,6 +13,7 @@ from typing import Any
 from fabric.fabric_lab import FabricLab
 
 NODES = ("node1", "node2")
+LASTS_SECONDS = 180
 MARKER = "sluice-payload-m"
 """As long as ping's pattern can be."""
 
@@ -123,12 +124,14 @@ class Stream:
         return [int(line.split()[0]) for line in self.fabric.on(self.destination["node"], "cat /tmp/receive.txt").splitlines()]
 
     def lasts(self) -> bool:
-        """Whether more arrives, and nothing is missing in between."""
+        """Whether more arrives, and nothing is missing in between. A TCP that got no answer for a minute tries again after another one (RFC 6298,
+        section 5.5)."""
         before = len(self.received())
-        end = time.monotonic() + 60
+        end = time.monotonic() + LASTS_SECONDS
         while time.monotonic() < end:
             numbers = self.received()
             if len(numbers) > before + 5:
                 return numbers == list(range(len(numbers)))
             time.sleep(2)
+        print("the stream stands:", self.fabric.on(self.source["node"], self.fabric.pod_command(self.source, "ss --tcp --info --no-header")))
         return False

@@ -104,21 +104,21 @@ def test_a_new_authority_takes_over(fabric: FabricLab) -> None:
 
 
 def test_a_node_whose_certificate_is_revoked_loses_its_connection_and_gets_no_other(fabric: FabricLab) -> None:
-    port = fabric.on("node1", "ovs-vsctl --bare --columns=name find Interface 'options:remote_name!=\"\"'").split()[0]
-    options = fabric.on("node1", f"ovs-vsctl get Interface {port} options").strip()
+    port = fabric.on("node2", "ovs-vsctl --bare --columns=name find Interface 'options:remote_name!=\"\"'").split()[0]
+    options = fabric.on("node2", f"ovs-vsctl get Interface {port} options").strip()
     # A port that an operator puts back by hand, to see what the certificate itself is worth.
     put_back = f"ovs-vsctl add-port br-sluice {port} -- set Interface {port} type=geneve options='{options}'; sleep 3; timeout 30 ipsec up {port}-out-1"
     associations = "ip xfrm state | grep -c 'proto esp'; true"
-    fabric.on("node1", f"ovs-vsctl del-port {port}; sleep 3")
-    assert "established successfully" in fabric.on("node1", put_back, check=False)
-    assert int(fabric.on("node1", associations)) > 0
-    fabric.set_nodes(1)
-    fabric.set_variables(ca_revoked=["node2"])
+    fabric.on("node2", f"ovs-vsctl del-port {port}; sleep 3")
+    assert "established successfully" in fabric.on("node2", put_back, check=False)
+    assert int(fabric.on("node2", associations)) > 0
+    fabric.set_nodes(2)
+    fabric.set_variables(ca_revoked=["node1"])
     fabric.succeed("site")
-    assert int(fabric.on("node1", associations)) == 0
-    refused = fabric.on("node1", put_back, check=False)
-    assert "certificate was revoked" in refused + fabric.on("node1", "journalctl -t charon -n 100 --no-pager") and "established successfully" not in refused
-    fabric.on("node1", f"ovs-vsctl del-port {port}")
+    assert int(fabric.on("node2", associations)) == 0
+    refused = fabric.on("node2", put_back, check=False)
+    assert "certificate was revoked" in refused + fabric.on("node2", "journalctl -t charon -n 100 --no-pager") and "established successfully" not in refused
+    fabric.on("node2", f"ovs-vsctl del-port {port}")
     # Trusted again, the node gets another certificate.
     fabric.set_nodes(1, 2)
     fabric.set_variables(ca_revoked=None)

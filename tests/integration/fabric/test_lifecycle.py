@@ -50,6 +50,11 @@ def test_a_second_run_changes_nothing(fabric: FabricLab) -> None:
     assert len(executions) <= 6, [result.task for result in executions]
 
 
+def test_two_plays_of_one_run_each_learn_what_nodes_are(fabric: FabricLab) -> None:
+    """As ca_rotate.yml, which imports site.yml three times."""
+    assert fabric.succeed("site", "playbooks/site.yml").changed == []
+
+
 def test_adding_a_pod_changes_only_what_it_must(fabric: FabricLab) -> None:
     manifest = fabric.inventory / "manifests/extra.yml"
     manifest.write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: extra, namespace: shop}\nspec: {nodeName: node3, containers: [{name: x, image: x}]}\n")
