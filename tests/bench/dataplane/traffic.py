@@ -25,6 +25,7 @@ CHUNK_BYTES = 1 << 17
 WARM_SHARE = 0.2
 """Of the time of a measurement; what passes in it does not count: TCP's window grows, and the switch learns the flow."""
 PATIENCE_SECONDS = 10.0
+GREETING_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -162,16 +163,32 @@ def tcp_stream(path: Path, seconds: float) -> Sample:
         return _arriving(path, seconds, lambda: client.sendall(chunk), server)
 
 
+def _greet(client: socket.socket, server: socket.socket) -> None:
+    """Have the first datagram answered: until there is an answer, each is of a new connection to conntrack. Queues that are still full of the stream
+    before may lose it."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    for one in (client, server):
+        one.settimeout(GREETING_SECONDS)
+    while True:
+        try:
+            client.send(b"?")
+            server.sendto(b"!", server.recvfrom(1)[1])
+            client.recv(1)
+            break
+        except TimeoutError:
+            if time.monotonic() > end:
+                raise
+    for one in (client, server):
+        one.settimeout(PATIENCE_SECONDS)
+
+
 def udp_stream(path: Path, seconds: float) -> Sample:
     """MB a second that arrive, of datagrams that are sent as fast as the client can, after one that was answered."""
     datagram = bytes(DATAGRAM_BYTES)
     with _socket(path.server, socket.SOCK_DGRAM) as server, _socket(path.client, socket.SOCK_DGRAM) as client:
         server.bind((path.address, path.port))
         client.connect(path.target)
-        # Until there is an answer, each packet is of a new connection to conntrack.
-        client.send(b"?")
-        server.sendto(b"!", server.recvfrom(1)[1])
-        client.recv(1)
+        _greet(client, server)
         return _arriving(path, seconds, lambda: client.send(datagram), server)
 
 
