@@ -2,6 +2,8 @@
 """Every address of a Service, from pods, from the node and from outside. Real packets."""
 from __future__ import annotations
 
+import socket
+import sys
 from typing import Iterator
 
 import pytest
@@ -14,6 +16,22 @@ EXTERNAL = ("198.51.100.7", "2001:db8::7")
 NODE = ("172.16.0.1", "fd77:0::1")
 GATEWAY = ("10.0.0.1", "fd10::1")
 PODS = {"pod-1-0", "pod-1-1", "pod-1-2"}
+# Answers when its client has gone, and says what came back.
+LATE_SERVER = """
+import socket, sys, time
+s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind((sys.argv[1], 8090))
+print('ready', flush=True)
+s.connect(s.recvfrom(10)[1])
+time.sleep(0.5)
+s.settimeout(3)
+try:
+    s.send(b'late')
+    s.recv(10)
+except OSError as error:
+    print(type(error).__name__, flush=True)
+"""
+HASTY_CLIENT = "import socket, sys; socket.socket(int(sys.argv[3]), socket.SOCK_DGRAM).sendto(b'x', (sys.argv[1], int(sys.argv[2])))"
 PORTS = (ServicePort(80, target_port="http", name="tcp", node_port=30080), ServicePort(80, "UDP", "udp", target_port=8080, node_port=30080))
 
 
@@ -48,6 +66,22 @@ def test_addresses_from_outside(node: ServiceNode, addresses: tuple[str, str], p
 @pytest.mark.parametrize("place", [CLIENT, "node", "outside"])
 def test_node_port(node: ServiceNode, place: str, protocol: str, family: int) -> None:
     assert set(node.reached(place, NODE[family], 30080, protocol, 40)) == PODS
+
+
+@both_families
+@pytest.mark.parametrize("kind", ["cluster IP", "external"])
+def test_an_icmp_error_about_an_answer_finds_its_way_to_the_endpoint(family: int, kind: str) -> None:
+    """It is addressed to the Service, and quotes the answer as the client got it."""
+    address = CLUSTER_IPS[family] if kind == "cluster IP" else EXTERNAL[family]
+    port = ServicePort(90, "UDP", "late", target_port=8090)
+    with ServiceNode(site(service(ports=(port,), external_ips=EXTERNAL), servers=1)) as running:
+        server = running.start("default/pod-1-0", sys.executable, "-c", LATE_SERVER, ("10.0.0.2", "fd10::2")[family])
+        assert server.stdout
+        assert server.stdout.readline() == "ready\n"
+        client = (socket.AF_INET, socket.AF_INET6)[family]
+        assert running.run(CLIENT, sys.executable, "-c", HASTY_CLIENT, address, "90", str(int(client))).returncode == 0
+        assert server.stdout.readline() == "ConnectionRefusedError\n"
+        server.wait()
 
 
 @both_families
