@@ -20,9 +20,9 @@ _REASONS = (
     ("MAC mismatched", "its pre-shared key is another one"),
     ("AUTHENTICATION_FAILED", "it does not accept this node's key or certificate"),
     ("NO_PROPOSAL_CHOSEN", "it does not accept these ciphers"),
-    ("no trusted", "its certificate is signed by nobody that this node believes"),
     ("certificate was revoked", "its certificate is revoked"),
-    ("certificate is revoked", "its certificate is revoked"),
+    ("certificate invalid (valid from", "its certificate has expired, or is not valid yet"),
+    ("no trusted", "its certificate is signed by nobody that this node believes"),
     ("no private key found", "this node has no private key for its certificate"),
     ("no shared key found", "this node has no pre-shared key for it"),
     ("giving up after", "it does not answer"),
@@ -99,10 +99,12 @@ def policies(lines: Iterable[str]) -> set[str]:
 def log_reasons(lines: Sequence[str]) -> dict[str, str]:
     """Address to the newest reason that strongSwan's log has for not coming to an agreement with it.
 
-    Each line begins with the number of a thread, which works on one exchange at a time.
+    Each line begins with the number of a thread, which works on one exchange at a time. Of an exchange the first reason counts: that no
+    trusted key was found is also said of a certificate which was refused for what it is.
     """
     peers: dict[str, str] = {}
     reasons: dict[str, str] = {}
+    explained: set[str] = set()
     for line in lines:
         thread = _THREAD.match(line)
         if thread is None:
@@ -110,9 +112,11 @@ def log_reasons(lines: Sequence[str]) -> dict[str, str]:
         named = _PEER.search(line)
         if named is not None:
             peers[thread[1]] = next(filter(None, named.groups()))
+            explained.discard(thread[1])
         reason = next((words for text, words in _REASONS if text in line), "")
-        if reason and thread[1] in peers:
+        if reason and thread[1] in peers and thread[1] not in explained:
             reasons[peers[thread[1]]] = reason
+            explained.add(thread[1])
     return reasons
 
 

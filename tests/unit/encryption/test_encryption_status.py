@@ -50,3 +50,16 @@ def test_handshakes_expire() -> None:
     assert "181 s ago" in handshake_reason(1000, 1181)
     assert "no handshake" in handshake_reason(0, 1000)
     assert "no such peer" in handshake_reason(None, 1000)
+
+
+def test_a_refused_certificate_is_not_taken_for_one_of_an_unknown_authority() -> None:
+    log = ["06[NET] received packet: from 192.168.77.11[500] to 192.168.77.12[500] (445 bytes)",
+           '06[IKE] received end entity cert "O=sluice, CN=node1"',
+           "06[CFG] certificate was revoked on Nov 30 12:58:17 UTC 2026, reason: unspecified",
+           "06[IKE] no trusted RSA public key found for 'node1'"]
+    assert log_reasons(log) == {"192.168.77.11": "its certificate is revoked"}
+    log[2] = "06[CFG] subject certificate invalid (valid from Nov 30 11:58:17 2025 to Nov 29 11:58:17 2026)"
+    assert log_reasons(log) == {"192.168.77.11": "its certificate has expired, or is not valid yet"}
+    assert log_reasons([*log[:2], log[3]]) == {"192.168.77.11": "its certificate is signed by nobody that this node believes"}
+    # The next exchange of the same thread has reasons of its own.
+    assert log_reasons([*log, log[0], log[3]]) == {"192.168.77.11": "its certificate is signed by nobody that this node believes"}
