@@ -56,8 +56,8 @@ def exchange(ip: Family) -> list[str]:
 def lookup_flows(service_cidrs: Iterable[str]) -> list[Flow]:
     """Every IP packet is looked up among the connections.
 
-    What is sent to an address that only Services have is translated by the same lookup: it is looked up again for each one more. Not so to
-    addresses of nodes, load balancers and externalIPs, which may be clients', too."""
+    What is sent to an address that only Services have is translated by the same step, since a further step of conntrack would cost a further
+    lookup. Not so to addresses of nodes, load balancers and externalIPs, which may be clients', too."""
     flows = [flow(CONNTRACK, 200, [ip.ip], [f"ct(table={CONNTRACK_STATE},zone={ZONE:#x})"], NAME) for ip in (V4, V6)]
     for destination in (*service_cidrs, *NODE_PORT_ADDRESS.values()):
         ip = family(destination)

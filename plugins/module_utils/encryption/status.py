@@ -21,6 +21,7 @@ _REASONS = (
     ("AUTHENTICATION_FAILED", "it does not accept this node's key or certificate"),
     ("NO_PROPOSAL_CHOSEN", "it does not accept these ciphers"),
     ("certificate was revoked", "its certificate is revoked"),
+    ("certificate is revoked", "its certificate is revoked"),
     ("certificate invalid (valid from", "its certificate has expired, or is not valid yet"),
     ("no trusted", "its certificate is signed by nobody that this node believes"),
     ("no private key found", "this node has no private key for its certificate"),
