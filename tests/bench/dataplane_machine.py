@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import pathlib
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,9 @@ def main() -> None:
                            stdin=subprocess.DEVNULL, check=True)
             with subprocess.Popen(["tar", "--create", "--exclude=__pycache__", "src", "plugins", "tests"], cwd=ROOT, stdout=subprocess.PIPE) as tree:
                 subprocess.run([*ssh, "tar --extract --directory=/srv/sluice"], stdin=tree.stdout, check=True)
-            done = subprocess.run([*ssh, "python3", "/srv/sluice/tests/bench/dataplane", "--datapath", "system", *rest], stdin=subprocess.DEVNULL, check=False)
+            # A shell takes it apart there: names of kinds have spaces.
+            measure = shlex.join(["python3", "/srv/sluice/tests/bench/dataplane", "--datapath", "system", *rest])
+            done = subprocess.run([*ssh, measure], stdin=subprocess.DEVNULL, check=False)
         finally:
             lab.run("lab_down")
     sys.exit(done.returncode)
