@@ -86,7 +86,10 @@ class Lab:
         changed = any([self._attach(name, pods) for name, pods in _local_pods(state).items()])
         if fresh:
             for name in state.nodes:
-                self._nodes[name].run("ovs-appctl", "-t", "/run/openvswitch/ovs-vswitchd.ctl", "dpctl/flush-conntrack")
+                # The first ends what the datapath remembers of packets: with their statistics, up to half a second later, ovs-vswitchd would teach
+                # itself again the flows that they taught it.
+                for forget in ("revalidator/purge", "dpctl/flush-conntrack"):
+                    self._nodes[name].run("ovs-appctl", "-t", "/run/openvswitch/ovs-vswitchd.ctl", forget)
         runs = [self._nodes[name].start_module("flows", _flows(paths[name], directory / name, fresh)) for name in state.nodes]
         for module in runs:
             module.result()

@@ -37,6 +37,8 @@ BROKEN_CHANGES = 20
 PAUSE_SECONDS = 0.1
 WARM_SECONDS = 2.0
 CALM_SECONDS = 3.0
+HALF_SECONDS = 0.02
+"""Between the halves of a broken change; two tasks of a play have more between them."""
 SILENCE_SECONDS = 2.0
 """A stream sends 50 records a second. The second retransmission of a segment comes after about a second."""
 
@@ -99,6 +101,7 @@ def test_a_change_in_two_halves_is_found_out(lab: Lab, monkeypatch: pytest.Monke
         plan = apply_program(address, want, tables, owner, check=True)
         if plan.flows.before:
             apply_program(address, Program(dict.fromkeys(plan.flows.before)), tables, owner, state="deleted")
+            time.sleep(HALF_SECONDS)
         apply_program(address, want, tables, owner)
         return plan
 
