@@ -32,6 +32,21 @@ except OSError as error:
     print(type(error).__name__, flush=True)
 """
 HASTY_CLIENT = "import socket, sys; socket.socket(int(sys.argv[3]), socket.SOCK_DGRAM).sendto(b'x', (sys.argv[1], int(sys.argv[2])))"
+# Asks from a port of its own, and goes on to do so: a first packet may wait for its neighbour.
+FROM_PORT = """
+import socket, sys
+s = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('', int(sys.argv[3])))
+s.connect((sys.argv[1], int(sys.argv[2])))
+s.settimeout(0.5)
+for attempt in range(6):
+    s.send(b'who')
+    try:
+        print(s.recv(200).decode())
+        break
+    except TimeoutError:
+        pass
+"""
 PORTS = (ServicePort(80, target_port="http", name="tcp", node_port=30080), ServicePort(80, "UDP", "udp", target_port=8080, node_port=30080))
 
 
@@ -66,6 +81,18 @@ def test_addresses_from_outside(node: ServiceNode, addresses: tuple[str, str], p
 @pytest.mark.parametrize("place", [CLIENT, "node", "outside"])
 def test_node_port(node: ServiceNode, place: str, protocol: str, family: int) -> None:
     assert set(node.reached(place, NODE[family], 30080, protocol, 40)) == PODS
+
+
+@both_families
+@pytest.mark.parametrize("way", ["through the Service", "directly"])
+def test_the_host_and_a_pod_that_is_its_own_endpoint_may_have_one_port(family: int, way: str) -> None:
+    """The endpoint sees both as clients with the gateway's address."""
+    endpoint, service_address = ("10.0.0.2", "fd10::2")[family], CLUSTER_IPS[family]
+    host = (service_address, "80") if way == "through the Service" else (endpoint, "8080")
+    with ServiceNode(site(service(ports=PORTS), servers=1)) as running:
+        for _time in range(2):
+            for place, address, port in (("default/pod-1-0", service_address, "80"), ("node", *host)):
+                assert running.run(place, sys.executable, "-c", FROM_PORT, address, port, "40000").stdout.split() == ["pod-1-0", GATEWAY[family]], place
 
 
 @both_families
