@@ -19,7 +19,7 @@ OWN_CASES = Path(__file__).with_name("cases")
 CHOSEN = [line for line in Path(__file__).with_name("smoke.txt").read_text().splitlines() if line and not line.startswith("#")]
 
 
-def tests() -> list[list[Case]]:
+def sequences() -> list[list[Case]]:
     """Our own cases and the chosen ones of others, where those are; steps of one test together."""
     cases = find_cases([CASES]) if CASES.is_dir() else []
     chosen = [case for case in cases if any(fnmatch.fnmatch(case.id, glob) for glob in CHOSEN)] + find_cases([OWN_CASES])
@@ -34,11 +34,11 @@ def lab() -> Iterator[Lab]:
 
 @pytest.mark.skipif(not CASES.is_dir(), reason="../shared/conformance is not there")
 def test_every_glob_chooses_a_case() -> None:
-    ids = {case.id for cases in tests() for case in cases}
+    ids = {case.id for cases in sequences() for case in cases}
     assert [glob for glob in CHOSEN if not fnmatch.filter(ids, glob)] == []
 
 
-@pytest.mark.parametrize("cases", [pytest.param(cases, id=cases[0].id) for cases in tests()])
+@pytest.mark.parametrize("cases", [pytest.param(cases, id=cases[0].id) for cases in sequences()])
 def test_case(lab: Lab, cases: list[Case]) -> None:
     results = run_sequence(cases, lab, 4)
     failed = [line for number, result in enumerate(results, 1) if result.outcome == FAIL for line in lines(result, number, len(results))]
