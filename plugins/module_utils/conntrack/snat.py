@@ -25,7 +25,7 @@ from ..pipeline.tables import (
     bit_is,
     source_is,
 )
-from ..plan.addresses import OFPORT_GATEWAY, OFPORT_TUNNEL, gateway_address
+from ..plan.addresses import OFPORT_GATEWAY, OFPORT_TUNNEL, gateway_address, with_port
 from .state import NO_SERVICE
 
 NAME = "snat"
@@ -48,7 +48,7 @@ def snat_flows(node_cidrs: Sequence[str]) -> list[Flow]:
             flow(UNSNAT, 200, [ip.ip, f"{ip.destination}={hairpin}"], [back], NAME),
             # What no Service has balanced keeps its source.
             flow(SNAT, 210, [NO_SERVICE, ip.ip], [goto(COMMIT)], NAME),
-            flow(SNAT, 200, [*from_gateway, f"{OUTPUT_PORT}={OFPORT_TUNNEL}"], [_translate(_with_ports(gateway))], NAME),
+            flow(SNAT, 200, [*from_gateway, f"{OUTPUT_PORT}={OFPORT_TUNNEL}"], [_translate(with_port(gateway, PORTS))], NAME),
             flow(SNAT, 200, [*from_gateway, f"{OUTPUT_PORT}={OFPORT_GATEWAY}"], [_translate(hairpin)], NAME)]
     return flows
 
@@ -60,7 +60,7 @@ def pod_hairpin_flows(namespace: str, name: str, ips: Iterable[str], node_cidrs:
     for address in ips:
         ip = family(address)
         flows.append(flow(SNAT, 200, [ORIGINAL, ip.ip, f"{ip.source}={address}", f"{ip.destination}={address}"],
-                          [_translate(_with_ports(gateways[ip.version]))], f"pod/{namespace}/{name}"))
+                          [_translate(with_port(gateways[ip.version], PORTS))], f"pod/{namespace}/{name}"))
     return flows
 
 
@@ -74,10 +74,6 @@ def commit_flows() -> list[Flow]:
             flow(COMMIT, 200, ["ct_state=+new+trk", NO_SERVICE, ip.ip], [f"ct(commit,table={OUTPUT},zone={ZONE:#x})"], NAME),
             flow(COMMIT, 190, ["ct_state=-rel+rpl+trk", ip.ip], [f"ct(zone={ZONE:#x},nat)", goto(OUTPUT)], NAME)]
     return [*flows, flow(COMMIT, 0, [], [goto(OUTPUT)], NAME)]
-
-
-def _with_ports(address: str) -> str:
-    return f"[{address}]:{PORTS}" if ":" in address else f"{address}:{PORTS}"
 
 
 def _translate(address: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..compile.fabric import Fabric
 from ..intent.state import Node
-from ..plan.addresses import WIREGUARD, gateway_address
+from ..plan.addresses import WIREGUARD, gateway_address, with_port
 from ..plan.underlay import endpoint_address
 from .paths import WIREGUARD_KEY
 
@@ -21,10 +21,9 @@ def _device(fabric: Fabric, node: Node) -> dict[str, Any]:
     """Field ``wireguard`` of the link."""
     settings, entries = fabric.state.cluster.wireguard, []
     for peer in peers(fabric, node):
-        address = endpoint_address(peer, fabric.underlay)
         entry = {
             "public_key": peer.keys.wireguard,
-            "endpoint": f"[{address}]:{settings.port}" if ":" in address else f"{address}:{settings.port}",
+            "endpoint": with_port(endpoint_address(peer, fabric.underlay), settings.port),
             "allowed_ips": list(peer.pod_cidrs),
         }
         entries.append({**entry, "persistent_keepalive": settings.persistent_keepalive} if settings.persistent_keepalive else entry)

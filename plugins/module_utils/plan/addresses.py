@@ -54,3 +54,8 @@ def slot_address(cidr: str, slot: int) -> str:
 def address_slot(cidr: str, address: str) -> int:
     """The inverse of :func:`slot_address`; negative for the network and gateway addresses."""
     return int(ipaddress.ip_address(address)) - int(network(cidr).network_address) - 2
+
+
+def with_port(address: str, port: int | str) -> str:
+    """An address with a port, or a range of ports; IPv6 addresses are in brackets (RFC 3986 section 3.2.2)."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

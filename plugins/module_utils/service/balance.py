@@ -10,6 +10,7 @@ from ..pipeline.cookie import OWNER_LEARNED, cookie
 from ..pipeline.notify import METER_SERVICES, REJECT, notify
 from ..pipeline.stable_id import stable_id, stable_ids
 from ..pipeline.tables import AFFINITY, AFFINITY_ENDPOINT, AFFINITY_GROUP, ENDPOINT, POLICY_EXEMPT, SERVICE_MARK, ZONE
+from ..plan.addresses import with_port
 from .endpoints import Endpoint
 from .groups import Bucket, select_group
 
@@ -93,5 +94,5 @@ class Balance(NamedTuple):
 
 
 def _translate(endpoint: Endpoint, mark: int) -> str:
-    place = f"[{endpoint.ip}]:{endpoint.port}" if ":" in endpoint.ip else f"{endpoint.ip}:{endpoint.port}"
+    place = with_port(endpoint.ip, endpoint.port)
     return f"ct(commit,table={POLICY_EXEMPT},zone={ZONE:#x},nat(dst={place}),exec(set_field:{mark:#x}->{SERVICE_MARK}))"

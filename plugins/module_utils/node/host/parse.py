@@ -7,6 +7,7 @@ import re
 from typing import Any, Callable, Mapping, Optional, Sequence
 
 from ...errors import InputError, Problem
+from ...plan.addresses import with_port
 from ..nft import MARKER_PREFIX
 from .model import (
     FIREWALLD_FILES,
@@ -187,8 +188,7 @@ def _endpoint(value: Any) -> str:
     bare = address[1:-1] if address[:1] == "[" and address[-1:] == "]" else address
     if not colon or (version(bare) == 6) != (bare != address):
         raise ValueError
-    text = _address(bare)
-    return f"{f'[{text}]' if version(text) == 6 else text}:{_number(1, 65535)(port)}"
+    return with_port(_address(bare), _number(1, 65535)(port))
 
 
 def _wireguard(read: _Reader, path: str, value: Any) -> Optional[WireGuard]:
